@@ -1,0 +1,71 @@
+/* All state of one sandbox. There is no other: what is not reachable from here belongs to a caller. */
+#pragma once
+#include "loop.h"
+#include "task.h"
+#include <bsd/sys/tree.h>
+#include <stdarg.h>
+#include <sys/queue.h>
+#include <sys/utsname.h>
+
+struct vfs;
+struct net;
+struct plat;
+
+/* What core/ asks of the layers above it. Set once at boot. */
+struct kernel_hooks {
+  /* exec: open a path for execution as `t` (interpreters of ELF and #!). */
+  int (*open_exec)(struct task *t, const char *path, struct file **out);
+  struct fs_ctx *(*fs_ctx_dup)(struct fs_ctx *f);      /* fork without CLONE_FS */
+  struct fs_ctx *(*fs_ctx_get)(struct fs_ctx *f);      /* CLONE_FS */
+  void (*fs_ctx_put)(struct fs_ctx *f);
+  int64_t (*syscall)(struct task *t, const struct plat_call *c); /* syscalls/dispatch.c */
+  void (*tty_session_exit)(struct process *leader);    /* the leader of a session with a terminal died: hang up */
+  void (*process_reaped)(struct process *p);           /* init died or an exec'd process ended: oci/ tells who waits */
+  int (*shm_file)(size_t len, const char *name, struct file **out); /* anonymous shared memory: tmpfs makes the file */
+};
+
+RB_HEAD(pid_tree, pid);
+
+struct kernel {
+  struct loop *loop;
+  struct plat *plat;
+  struct kernel_hooks hooks;
+  struct vfs *vfs;
+  struct net *net;
+
+  struct pid_tree pids;
+  int last_pid, pid_max;
+  LIST_HEAD(, process) processes;
+  int nprocesses, ntasks;
+  struct process *init;
+  bool shutting_down;
+  uint64_t forks;               /* since boot, for /proc/stat */
+
+  struct utsname uts;
+  int64_t boot_monotonic, boot_realtime; /* ns */
+  char boot_id[37];
+
+  char *dmesg;                  /* ring of text; klog() appends */
+  size_t dmesg_len, dmesg_cap;
+
+  int ncpus;
+  uint64_t mem_total, mem_limit;   /* bytes; limit of the cgroup or total */
+  uint64_t next_anon_ino;
+
+  bool strace;
+  int log_fd;                   /* debug log or -1 */
+  int debug;
+};
+
+/* The kernel of this thread's loop (there is one; set by kernel_new). */
+struct kernel *kernel_current(void);
+struct kernel *kernel_new(struct loop *l);
+void kernel_free(struct kernel *k);
+
+/* dmesg: "[    0.123456] text". No newline at the end. */
+void klog(struct kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The debug log (--debug-log), for us: never seen by guests. */
+void debug_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Entered by the platform for every event. core/task_run.c. */
+void task_event(void *task, struct plat_ctx *c, const struct plat_event *ev);

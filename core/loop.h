@@ -1,0 +1,64 @@
+/*
+ * The event loop: one io_uring that everything which waits goes through. Single thread.
+ *
+ * Two ways to use it. Callbacks (loop_poll_add, timer_*): run on the loop's own stack and must not park. Calls
+ * (loop_read and its relatives): park the current fiber until the host has done the work; they are not interruptible
+ * unless said so, because a request already handed to the host cannot be taken back without racing with it.
+ */
+#pragma once
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct loop;
+
+/* Creates the ring, with its restrictions (only the opcodes this file uses) already enforced. NULL and errno. */
+struct loop *loop_new(void);
+void loop_free(struct loop *l);
+/* Serve events until loop_stop(). */
+void loop_run(struct loop *l);
+void loop_stop(struct loop *l);
+
+/* The one loop of this thread (set by loop_new). */
+struct loop *loop_current(void);
+
+/* CLOCK_MONOTONIC in ns. Read once per loop turn; loop_now_exact() asks the clock. */
+int64_t loop_now(void);
+int64_t loop_now_exact(void);
+
+/* ---- polling host descriptors ---- */
+struct loop_poll {
+  int fd;
+  uint32_t events;
+  void (*fn)(struct loop_poll *p, uint32_t revents); /* on the loop's stack */
+  void *arg;
+  void *priv; /* the loop's */
+};
+/* One-shot: after fn ran, loop_poll_arm() again for more. p must stay valid until it fired or was removed. */
+int loop_poll_arm(struct loop *l, struct loop_poll *p);
+void loop_poll_del(struct loop *l, struct loop_poll *p); /* after this p may be freed */
+
+/* ---- timers ---- */
+struct timer {
+  RB_ENTRY(timer) link;
+  int64_t deadline; /* CLOCK_MONOTONIC ns */
+  void (*fn)(struct timer *t);
+  void *arg;
+  bool armed;
+};
+void timer_arm(struct timer *t, int64_t deadline); /* moves it if it is armed */
+void timer_disarm(struct timer *t);
+
+/* ---- host I/O that parks the calling fiber ---- */
+/* Results as the system calls': a count, or -errno. off -1 means the descriptor's own position (pipes, sockets). */
+ssize_t loop_readv(int fd, const struct iovec *iov, int n, off_t off);
+ssize_t loop_writev(int fd, const struct iovec *iov, int n, off_t off);
+ssize_t loop_sendmsg(int fd, const struct msghdr *m, int flags);
+ssize_t loop_recvmsg(int fd, struct msghdr *m, int flags);
+int loop_fsync(int fd, bool datasync);
+int loop_fallocate(int fd, int mode, off_t off, off_t len);
+/* Wait until fd has one of `events` (EPOLL* bits); the fired bits, -ERESTARTSYS on a signal, or -errno. */
+int loop_wait_fd(int fd, uint32_t events);

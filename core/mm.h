@@ -1,0 +1,87 @@
+/*
+ * Address spaces: the Sentry's own map of areas, over the host's page tables. The kernel decides, the platform executes
+ * (see platform.h). mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2), brk(2), mm/mmap.c.
+ */
+#pragma once
+#include "file.h"
+#include "platform.h"
+#include "ref.h"
+#include "wait.h"
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mman.h>
+
+#define PAGE_SIZE 4096ul
+#define PAGE_ALIGN(x) (((x) + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1))
+#define PAGE_DOWN(x) ((x) & ~(PAGE_SIZE - 1))
+
+enum area_kind { AREA_ANON, AREA_FILE, AREA_SHM, AREA_STACK, AREA_HEAP, AREA_VDSO, AREA_VVAR };
+
+struct area { /* vm_area_struct */
+  RB_ENTRY(area) link;
+  uint64_t start, end; /* page aligned, [start, end) */
+  int prot, flags;     /* PROT_*; MAP_SHARED, MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED, … */
+  int max_prot;        /* what mprotect may grant (a file opened read-only and mapped shared: no PROT_WRITE) */
+  enum area_kind kind;
+  struct file *file;   /* counted; the file mapped, or for anonymous shared memory the internal memfd-backed file; NULL for private anonymous */
+  off_t off;           /* offset of start in the guest's file */
+  int advice;          /* MADV_DONTFORK, MADV_WIPEONFORK, … in force */
+};
+
+struct mm {
+  ref_t ref;                   /* tasks that use it */
+  struct plat_as *as;          /* borrowed from the contexts */
+  RB_HEAD(area_tree, area) areas;
+  struct fmutex lock;          /* held over changes, which may park */
+  uint64_t mmap_top;           /* top-down search starts here */
+  uint64_t brk_start, brk;
+  uint64_t stack_start, stack_end;
+  uint64_t code_start, code_end, data_start, data_end;
+  uint64_t arg_start, arg_end, env_start, env_end;
+  uint64_t total_vm, locked_vm, data_vm, stack_vm; /* pages, for rlimits and /proc */
+  uint64_t auxv[64];           /* as given to the program: /proc/PID/auxv */
+  int nauxv;
+  struct file *exe;            /* /proc/PID/exe; counted */
+};
+
+struct task;
+struct mm *mm_get(struct mm *m);
+void mm_put(struct mm *m);
+/* fork: a copy of the map for a child whose host address space is being copied by plat_fork. */
+struct mm *mm_dup(struct mm *m);
+
+struct area *mm_find_borrow(struct mm *m, uint64_t addr);        /* the area that holds addr, or NULL */
+struct area *mm_find_next_borrow(struct mm *m, uint64_t addr);   /* the first area with end > addr */
+
+/* The calls, on the current task's mm and stopped context. Results as the system calls'. */
+int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags, struct file *f, off_t off);
+int64_t mm_munmap(struct task *t, uint64_t addr, uint64_t len);
+int64_t mm_mprotect(struct task *t, uint64_t addr, uint64_t len, int prot);
+int64_t mm_mremap(struct task *t, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
+int64_t mm_brk(struct task *t, uint64_t brk);
+int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice);
+/* The host refused an order after the map was changed (PLAT_ORDER_FAILED): forget the range. */
+void mm_order_failed(struct task *t, const struct plat_event *ev);
+/* A fault: true if it was mended (the stack grew) and the guest can go on; else *sig and *code say what to raise. */
+bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code);
+
+/* Other address spaces (procfs, ptrace, process_vm_readv). Bytes copied or -errno. */
+ssize_t mm_read(struct mm *m, void *dst, uint64_t addr, size_t len);
+ssize_t mm_write(struct mm *m, uint64_t addr, const void *src, size_t len);
+/* Bring file pages of the range into the host's page cache through the ring, so that touching them from outside
+ * does not wait for a disk. Called by uaccess; parks only if something was missing. */
+void mm_prefault(struct mm *m, uint64_t addr, size_t len);
+
+/* ---- exec ---- */
+struct exec_args {
+  struct file *file;     /* open for execution (permission and mount flags were checked) */
+  const char *filename;  /* AT_EXECFN, and comm's source */
+  char **argv, **envp;   /* Sentry copies, NULL-terminated */
+  int argc, envc;
+};
+/* Replace t's program (execve(2)): ELF and #!. On success t has a fresh context and mm and the caller's system call must return EXEC_DONE
+ * unchanged; before the point of no return errors are -errno with nothing changed; after it the task is killed with SIGKILL/SIGSEGV as Linux does.
+ * Used for the first program of a container too (t has then no context and no mm yet). Parks. */
+int64_t exec_program(struct task *t, const struct exec_args *a);
+#define EXEC_DONE 0x65786563646f6e65ll /* out of errno's range: task_run.c enters the new program */

@@ -1,0 +1,67 @@
+/* Signals of the guests: signal(7), kernel/signal.c of Linux. Bit n-1 of a set is signal n. */
+#pragma once
+#include "ref.h"
+#include "wait.h"
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#define NSIG_GUEST 64
+typedef uint64_t sigset64_t;
+static inline sigset64_t sigbit(int sig) { return 1ull << (sig - 1); }
+
+struct task;
+struct process;
+
+struct ksigaction { /* struct kernel_sigaction of the x86-64 ABI */
+  uint64_t handler; /* SIG_DFL, SIG_IGN or a guest address */
+  uint64_t flags;
+  uint64_t restorer;
+  sigset64_t mask;
+};
+
+struct sighand { /* shared by CLONE_SIGHAND */
+  ref_t ref;
+  struct ksigaction action[NSIG_GUEST];
+};
+
+struct sigqueue {
+  TAILQ_ENTRY(sigqueue) link;
+  siginfo_t info;
+  void *timer; /* the POSIX timer it belongs to, or NULL: overruns are counted there */
+};
+struct sigpending {
+  sigset64_t set;
+  TAILQ_HEAD(, sigqueue) list;
+};
+
+struct sighand *sighand_new(void);
+struct sighand *sighand_dup(const struct sighand *s);
+struct sighand *sighand_get(struct sighand *s);
+void sighand_put(struct sighand *s);
+
+/* Sending. info NULL makes SI_KERNEL. They wake or interrupt the target; -EAGAIN when a real-time queue is full. No
+ * permission checks (syscalls/kill does them). */
+int send_signal_task(struct task *t, int sig, const siginfo_t *info);
+int send_signal_process(struct process *p, int sig, const siginfo_t *info);
+int send_signal_pgrp(struct process *sender_or_null, int pgid, int sig, const siginfo_t *info); /* -ESRCH if empty */
+/* A fault of t's own: cannot be blocked or ignored (force_sig_info). */
+void force_signal(struct task *t, int sig, const siginfo_t *info);
+void force_signal_fault(struct task *t, int sig, int code, uint64_t addr);
+void force_sigsegv(struct task *t); /* the frame for a handler could not be built */
+
+bool signal_pending(const struct task *t);       /* a deliverable signal, or a reason to stop or die */
+bool signal_ignored(const struct task *t, int sig);
+void signal_flush_pending(struct sigpending *p);
+/* Take one of `set` off t's queues (sigtimedwait, signalfd). The signal number and *info, or 0. */
+int signal_dequeue(struct task *t, sigset64_t set, siginfo_t *info);
+/* Change t->blocked and look again at what is pending. */
+void signal_set_blocked(struct task *t, sigset64_t mask);
+/* Calls that carry a temporary mask (ppoll, pselect, sigsuspend, epoll_pwait): restored when the handler's frame is
+ * built, or on return if none runs. */
+void signal_set_temp_mask(struct task *t, sigset64_t mask);
+void signal_restore_temp_mask(struct task *t);
+
+/* On the way back to the guest, with the result of the call in *ret: deliver, stop, die. Called by task_run.c only. */
+void signal_deliver(struct task *t, bool from_syscall, int64_t *ret);

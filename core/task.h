@@ -1,0 +1,216 @@
+/*
+ * Tasks (threads), processes (thread groups), process groups and sessions, credentials and limits: clone(2), wait(2),
+ * credentials(7), setrlimit(2); kernel/fork.c, kernel/exit.c of Linux.
+ */
+#pragma once
+#include "file.h"
+#include "mm.h"
+#include "platform.h"
+#include "ref.h"
+#include "signal.h"
+#include "wait.h"
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+
+struct kernel;
+struct fs_ctx; /* cwd, root, umask: fs/ owns it, see kernel_hooks */
+struct tty;
+
+/* ---- credentials: immutable once shared; change by cred_dup, edit, task_set_cred ---- */
+#define CAP_LAST 40
+#define NGROUPS_MAX_GUEST 65536
+struct cred {
+  ref_t ref;
+  uint32_t uid, euid, suid, fsuid;
+  uint32_t gid, egid, sgid, fsgid;
+  uint64_t cap_inh, cap_prm, cap_eff, cap_bnd, cap_amb;
+  uint32_t securebits;
+  bool no_new_privs;
+  int ngroups;
+  uint32_t *groups;
+};
+struct cred *cred_new(void);                   /* all zero ids, no capabilities */
+struct cred *cred_dup(const struct cred *c);
+struct cred *cred_get(struct cred *c);
+void cred_put(struct cred *c);
+bool cred_has_cap(const struct cred *c, int cap); /* effective */
+bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
+/* What execve does to them, given the file's set-id bits as allowed by mount and no_new_privs. core/cred.c. */
+struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid);
+
+/* ---- pids ---- */
+struct pid { /* a number, and what bears it. Lives while anything refers to it */
+  ref_t ref;
+  int nr;
+  struct task *task;       /* the thread of this tid, or NULL */
+  struct process *process; /* the process of this pid (also as a zombie), or NULL */
+  LIST_HEAD(, process) pgrp;    /* members of the process group of this number */
+  LIST_HEAD(, process) session; /* members of the session */
+  struct waitq wq;         /* pidfd polls */
+  RB_ENTRY(pid) link;
+};
+
+struct restart_block { /* what restart_syscall(2) goes on with */
+  int64_t (*fn)(struct task *t);
+  uint64_t arg[6];
+};
+
+enum task_state { TASK_RUNNING, TASK_SLEEPING, TASK_STOPPED, TASK_TRACED, TASK_ZOMBIE, TASK_DEAD };
+
+struct task {
+  struct kernel *k;
+  struct pid *tid;
+  struct process *proc;
+  LIST_ENTRY(task) thread_link; /* proc->threads */
+  struct plat_ctx *ctx;         /* NULL before the first exec and after the end */
+  struct mm *mm;
+  struct fdtable *files;
+  struct fs_ctx *fs;
+  struct sighand *sighand;
+  struct cred *cred;            /* counted */
+  char comm[16];
+
+  /* running */
+  enum task_state state;        /* as /proc shows it */
+  bool in_guest;                /* the context runs guest code; no fiber of this task exists */
+  struct fiber *fiber;          /* the fiber of the event in progress */
+  bool interruptible;           /* parked where a signal ends the wait */
+  struct plat_event ev;         /* the event in progress */
+  struct restart_block restart;
+  int64_t wchan_since;
+
+  /* signals */
+  struct sigpending pending;
+  sigset64_t blocked, saved_blocked;
+  bool restore_blocked;         /* saved_blocked is due (sigsuspend and relatives) */
+  uint64_t ss_sp, ss_size;
+  uint32_t ss_flags;
+  bool killed;                  /* SIGKILL or group exit: unwind and die */
+  sigset64_t sigwait;           /* signals it waits for in sigtimedwait */
+
+  /* exit */
+  int exit_code;                /* wait status */
+  int exit_signal;              /* to the parent, of a leader; 0 none */
+  uint64_t clear_child_tid, set_child_tid;
+  uint64_t robust_list;
+  struct waitq *vfork_done;     /* on the parent's stack while it waits; NULL otherwise */
+  int pdeath_signal;
+
+  /* accounting and what prctl & co. remember */
+  int64_t start_time;           /* CLOCK_BOOTTIME ns */
+  uint64_t nvcsw, nivcsw, min_flt, maj_flt;
+  uint64_t last_host_cpu_ns;    /* the CPU time of host threads this task has left behind (exec) */
+  int nice, sched_policy, sched_priority, ioprio;
+  uint32_t timer_slack_ns;
+  uint64_t cpu_affinity[2];
+  uint32_t personality;
+  bool dumpable_off, keep_caps;
+  struct task *ptracer;
+  void *posix_cpu;
+};
+
+TAILQ_HEAD(task_waiters, wait_entry);
+
+struct itimer {
+  int64_t interval, deadline; /* ns; deadline 0: not armed */
+};
+
+struct process { /* signal_struct: what all threads of a thread group share */
+  ref_t ref;
+  struct kernel *k;
+  struct pid *pid;
+  struct task *leader;          /* stays until the process is reaped */
+  LIST_HEAD(, task) threads;
+  int nthreads;
+  struct process *parent;       /* borrowed; never NULL but for init */
+  LIST_HEAD(, process) children;
+  LIST_ENTRY(process) sibling;
+  LIST_ENTRY(process) all;      /* kernel->processes */
+  struct pid *pgrp, *session;   /* counted */
+  LIST_ENTRY(process) pgrp_link, session_link;
+  bool session_leader;
+  bool did_exec;                /* setpgid of a child after exec: EACCES */
+  struct tty *ctty;             /* of the session; see core/tty_hooks in kernel.h */
+  struct rlimit rlim[RLIM_NLIMITS];
+  struct sigpending pending;    /* shared */
+  struct waitq child_wait;      /* wait4 of the parent's threads: woken when a child changes state */
+  struct waitq signalfd_wq;     /* woken when a signal is queued to the process or one of its threads */
+
+  bool group_exit;              /* exit_group or a fatal signal: exit_code is final */
+  int exit_code;                /* wait status */
+  bool zombie;                  /* all threads are gone, not yet reaped */
+  bool stopped, continued;      /* job control, and what wait has to report */
+  bool stop_reported, cont_reported;
+  int stop_sig;
+  int nstopped;
+  bool subreaper, has_subreaper;
+
+  struct rusage_acc {
+    uint64_t utime, stime;      /* ns */
+    uint64_t min_flt, maj_flt, nvcsw, nivcsw, maxrss_kb, inblock, oublock;
+  } dead, children_acc;         /* of threads that ended; of reaped children */
+  struct itimer itimer[3];
+  void *itimer_priv[3];
+  void *posix_timers;
+  int oom_score_adj;
+};
+
+/* The task whose fiber runs, or NULL. */
+struct task *task_current(void);
+
+struct task *task_find_borrow(struct kernel *k, int tid);
+struct process *process_find_borrow(struct kernel *k, int pid);
+struct pid *pid_find_borrow(struct kernel *k, int nr);
+struct pid *pid_get(struct pid *p);
+void pid_put(struct pid *p);
+struct process *process_get(struct process *p);
+void process_put(struct process *p);
+
+/* ---- life ---- */
+struct clone_args_k { /* struct clone_args of clone3(2), decoded and checked for what the ABI alone can tell */
+  uint64_t flags;
+  int exit_signal;
+  uint64_t stack, stack_size, tls, parent_tid, child_tid, pidfd;
+  int set_tid[8];
+  int nset_tid;
+};
+/* clone(2) in all its forms: the new tid, or -errno. */
+int64_t task_clone(struct task *t, const struct clone_args_k *a);
+/* A task with no context and no program, for the container's init and for exec into a running container. It becomes
+ * a process of its own in the session of its own; parent NULL: the init. */
+int task_new_process(struct kernel *k, struct process *parent, struct task **out);
+/* Let a task made by task_new_process run: starts its fiber, which enters the program that exec_program prepared. */
+void task_start(struct task *t);
+/* exit(2) of this thread; must be the last thing its fiber does. Does not return control to the guest. */
+void task_exit(struct task *t, int wait_status);
+/* exit_group(2) and death by signal: marks everything; the caller then runs into task_exit on its way out. */
+void process_exit_group(struct process *p, int wait_status);
+/* wait4/waitid: see syscalls/wait.c */
+struct wait_opts {
+  int which;              /* P_ALL, P_PID, P_PGID */
+  int id;
+  int options;            /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, … */
+  int pid, status, code, cause; /* results: wait status; si_code, si_status */
+  uint32_t uid;
+  struct rusage ru;
+};
+int64_t process_wait(struct task *t, struct wait_opts *w); /* the pid, 0 (WNOHANG), -ECHILD, -ERESTARTSYS */
+
+/* Make the host thread or the parked fiber of t look at its signals. */
+void task_notify_signal(struct task *t);
+
+/* Sessions and groups; core/session.c. */
+int process_setsid(struct process *p);                 /* the new sid, or -EPERM */
+int process_setpgid(struct task *t, int pid, int pgid);
+bool process_group_orphaned(struct pid *pgrp);
+void task_set_cred(struct task *t, struct cred *c);    /* takes its own reference */
+void task_rusage(struct task *t, struct rusage_acc *out);
+void process_rusage(struct process *p, struct rusage_acc *out); /* live threads and dead ones */
+uint64_t task_rlimit(const struct task *t, int which);
+
+/* ---- robust lists and clear_child_tid, on the way out: core/futex.c ---- */
+void futex_exit(struct task *t);
+int futex_wake_user(struct mm *mm, uint64_t uaddr, int n);

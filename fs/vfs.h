@@ -1,0 +1,277 @@
+/*
+ * The virtual file system: inodes, dentries, mounts, path walk (path_resolution(7), fs/namei.c of Linux).
+ *
+ * A file system fills in struct inode_ops and struct super. Operations may park (the gofer answers by message); the VFS
+ * holds counted references to everything involved, and for operations that change a directory, that directory's
+ * `dir_lock` (two for rename, in address order). Permission checks (mode bits, capabilities, read-only mounts, sticky bits) are the VFS's: a file system
+ * never sees a request that the caller has no right to.
+ */
+#pragma once
+#include "../core/file.h"
+#include "../core/kernel.h"
+#include "../core/task.h"
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <time.h>
+
+struct dentry;
+struct inode;
+struct mount;
+struct super;
+struct vfs;
+
+/* ---- inodes ---- */
+struct iattr { /* which fields of setattr are meant: ATTR_* */
+  unsigned valid;
+  uint32_t mode, uid, gid;
+  off_t size;
+  struct timespec atime, mtime;
+};
+#define ATTR_MODE 1u
+#define ATTR_UID 2u
+#define ATTR_GID 4u
+#define ATTR_SIZE 8u
+#define ATTR_ATIME 16u
+#define ATTR_MTIME 32u
+
+struct inode_ops {
+  /* Directories. `name` is one component, never "." or "..", NUL-terminated, <= NAME_MAX. Results: a counted inode. */
+  int (*lookup)(struct inode *dir, struct dentry *parent, const char *name, struct inode **out); /* -ENOENT: negative */
+  int (*create)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, struct inode **out); /* regular */
+  int (*mkdir)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, struct inode **out);
+  int (*mknod)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, dev_t rdev, struct inode **out);
+  int (*symlink)(struct inode *dir, struct dentry *parent, const char *name, const char *target, const struct iattr *a, struct inode **out);
+  int (*link)(struct inode *dir, struct dentry *parent, const char *name, struct dentry *old);
+  int (*unlink)(struct inode *dir, struct dentry *victim);
+  int (*rmdir)(struct inode *dir, struct dentry *victim);
+  /* flags: RENAME_NOREPLACE was handled, RENAME_EXCHANGE is passed; dst may be a negative dentry. */
+  int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *dst, unsigned flags);
+  /* Symlinks: the target, NUL-terminated, into buf. Its length or -errno. */
+  ssize_t (*readlink)(struct inode *i, char *buf, size_t cap);
+  /* Magic links of /proc (fd/N, exe, cwd, root): a path to go on from, counted both. NULL for ordinary symlinks. */
+  int (*follow)(struct inode *i, struct mount **mnt, struct dentry **dentry);
+  /* Refresh i's cached attributes from where they live; NULL: the cache is the truth. */
+  int (*getattr)(struct inode *i, struct dentry *d);
+  int (*setattr)(struct inode *i, struct dentry *d, const struct iattr *a);
+  /* Is the cached dentry (positive or negative) still true? NULL: always. 1 yes, 0 no, -errno. Volumes shared with the host need it. */
+  int (*revalidate)(struct dentry *d);
+  /* Fill in f->ops, f->priv, f->wq. f->inode and f->dentry are set, f->flags too. -errno refuses. */
+  int (*open)(struct inode *i, struct file *f);
+  ssize_t (*getxattr)(struct inode *i, struct dentry *d, const char *name, void *buf, size_t cap); /* cap 0: the size */
+  int (*setxattr)(struct inode *i, struct dentry *d, const char *name, const void *val, size_t len, int flags);
+  ssize_t (*listxattr)(struct inode *i, struct dentry *d, char *buf, size_t cap);
+  int (*removexattr)(struct inode *i, struct dentry *d, const char *name);
+  void (*evict)(struct inode *i); /* the last reference is gone: free priv */
+};
+
+struct inode {
+  ref_t ref;
+  const struct inode_ops *ops;
+  struct super *sb;       /* borrowed; a super outlives its inodes */
+  uint64_t ino;
+  uint32_t mode, uid, gid; /* mode with S_IFMT; cached attributes as stat(2) shows them */
+  uint32_t nlink;
+  dev_t rdev;
+  off_t size;
+  uint64_t blocks;        /* 512-byte units */
+  struct timespec atime, mtime, ctime, btime;
+  struct fmutex dir_lock; /* directories: held by the VFS over changes */
+  struct fmutex io_lock;  /* regular files: O_APPEND writes, truncation */
+  void *priv;             /* the file system's */
+  void *pipe;             /* FIFO: fs/pipe.c's shared state */
+  void *socket;           /* bound AF_UNIX socket: net/unix.c's, weak */
+  void *locks;            /* fs/locks.c: POSIX and flock locks */
+  int write_count;        /* writers open (ETXTBSY: > 0); < 0 deny-write by running programs */
+};
+struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
+static inline struct inode *inode_get(struct inode *i) {
+  ref_get(&i->ref);
+  return i;
+}
+void inode_put(struct inode *i);
+
+/* ---- supers and mounts ---- */
+struct super_ops {
+  int (*statfs)(struct super *sb, struct statfs *st);
+  int (*remount)(struct super *sb, const char *options);
+  void (*kill)(struct super *sb);
+};
+struct super {
+  ref_t ref;
+  const struct super_ops *ops;
+  const char *fstype;  /* as /proc/mounts shows it */
+  dev_t dev;           /* st_dev: anonymous, major 0 */
+  unsigned long magic; /* f_type */
+  struct dentry *root; /* counted */
+  char *options;       /* shown in /proc/mounts after rw/ro; "" if none */
+  bool readonly;
+  void *priv;
+};
+struct super *super_new(struct kernel *k, const char *fstype, const struct super_ops *ops, unsigned long magic); /* gives it a dev */
+void super_put(struct super *sb);
+
+struct mount {
+  ref_t ref;
+  struct super *sb;          /* counted */
+  struct dentry *root;       /* what it shows; counted */
+  struct mount *parent;      /* counted; NULL for the root mount */
+  struct dentry *mountpoint; /* in parent; counted */
+  unsigned flags;            /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME, … */
+  int id;
+  char *source;              /* /proc/mounts' first field */
+  LIST_ENTRY(mount) ns_link;
+};
+
+/* ---- dentries ---- */
+struct dentry {
+  ref_t ref;                 /* cached with 0 users is possible: see dcache.c */
+  char *name;                /* "" for roots */
+  uint32_t name_len, hash;
+  struct dentry *parent;     /* counted; itself for roots */
+  struct inode *inode;       /* counted; NULL: a negative entry */
+  struct super *sb;
+  bool unhashed;             /* unlinked or replaced: " (deleted)" */
+  bool is_mountpoint;        /* something may be mounted here */
+  void *priv;                /* the file system's, freed by it in evict/dentry_release */
+  /* the rest is dcache.c's */
+  RB_ENTRY(dentry) sib_link;
+  RB_HEAD(dentry_children, dentry) children;
+  TAILQ_ENTRY(dentry) lru_link;
+  bool on_lru;
+};
+struct dentry *dentry_get(struct dentry *d);
+void dentry_put(struct dentry *d);
+/* A root dentry for a new super. */
+struct dentry *dentry_new_root(struct super *sb, struct inode *root);
+/* The path from the file system's root ("" for the root itself, else "a/b"), for file systems that work by path. Length or -ENAMETOOLONG. */
+ssize_t dentry_path_in_fs(const struct dentry *d, char *buf, size_t cap);
+/* Forget cached children (after a host-side change) or one entry. */
+void dentry_invalidate_children(struct dentry *d);
+/* The child `name` if cached, counted, else NULL. For file systems that make entries of their own (procfs, devpts). */
+struct dentry *dentry_lookup_cached(struct dentry *dir, const char *name);
+void dentry_drop(struct dentry *d); /* unhash: the name is gone */
+
+/* ---- paths ---- */
+struct path { /* both counted */
+  struct mount *mnt;
+  struct dentry *dentry;
+};
+void path_get(const struct path *p);
+void path_put(struct path *p);
+
+struct fs_ctx { /* fs_struct */
+  ref_t ref;
+  struct path root, pwd;
+  uint32_t umask;
+  struct mount_ns *ns;
+};
+struct fs_ctx *fs_ctx_new(const struct path *root);
+
+/* Lookup flags */
+#define LOOKUP_FOLLOW 1u      /* follow a symlink in the last place */
+#define LOOKUP_DIRECTORY 2u   /* must be one */
+#define LOOKUP_EMPTY 4u       /* AT_EMPTY_PATH: "" means dfd itself */
+#define LOOKUP_PARENT 8u      /* internal */
+#define LOOKUP_NO_SYMLINKS 16u /* openat2's RESOLVE_* */
+#define LOOKUP_NO_XDEV 32u
+#define LOOKUP_BENEATH 64u
+#define LOOKUP_IN_ROOT 128u
+#define LOOKUP_NO_MAGICLINKS 256u
+#define LOOKUP_AUTOMOUNT 0u
+
+/* All on behalf of t (root, cwd, credentials). `name` is a Sentry string. dfd AT_FDCWD or a descriptor. */
+int vfs_lookup(struct task *t, int dfd, const char *name, unsigned flags, struct path *out);
+/* The parent directory and the last component (into last[NAME_MAX+1]); trailing slashes are reported. */
+int vfs_lookup_parent(struct task *t, int dfd, const char *name, unsigned flags, struct path *parent, char *last, bool *trailing_slash);
+/* Copies the path from guest memory first: PATH_MAX buffers come from a pool. */
+int vfs_lookup_user(struct task *t, int dfd, uint64_t uname, unsigned flags, struct path *out);
+char *getname_user(uint64_t uname, int *err);          /* free with putname() */
+void putname(char *name);
+
+struct open_how_k {
+  int flags;        /* O_* */
+  uint32_t mode;
+  unsigned lookup;  /* extra LOOKUP_* from openat2 */
+  bool exec;        /* open for exec: EACCES unless executable, ETXTBSY if being written */
+};
+int vfs_open(struct task *t, int dfd, const char *name, const struct open_how_k *how, struct file **out);
+int vfs_open_path(struct task *t, const struct path *p, int flags, struct file **out); /* no creation; checks permission */
+/* Open without a task and without permission checks: kernel-internal. */
+int vfs_open_kernel(const struct path *p, int flags, struct file **out);
+
+int vfs_mkdir(struct task *t, int dfd, const char *name, uint32_t mode);
+int vfs_mknod(struct task *t, int dfd, const char *name, uint32_t mode, dev_t dev);
+/* The same, giving the new entry (AF_UNIX bind). */
+int vfs_mknod_path(struct task *t, int dfd, const char *name, uint32_t mode, dev_t dev, struct path *out);
+int vfs_symlink(struct task *t, const char *target, int dfd, const char *name);
+int vfs_link(struct task *t, int olddfd, const char *old, int newdfd, const char *name, int flags);
+int vfs_unlink(struct task *t, int dfd, const char *name);
+int vfs_rmdir(struct task *t, int dfd, const char *name);
+int vfs_rename(struct task *t, int odfd, const char *old, int ndfd, const char *name, unsigned flags);
+ssize_t vfs_readlink(struct task *t, int dfd, const char *name, char *buf, size_t cap);
+int vfs_getattr(const struct path *p, struct stat *st, struct timespec *btime);
+int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime); /* anonymous files too */
+/* chmod/chown/utimes/truncate with permission rules, suid clearing, ctime. now_mask: ATTR_ATIME|ATTR_MTIME to be set to now. */
+int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned now_mask);
+int vfs_truncate(struct task *t, const struct path *p, off_t len);
+int vfs_permission(struct task *t, struct mount *m, struct inode *i, int mask); /* MAY_* = R_OK, W_OK, X_OK; fsuid */
+int vfs_access(struct task *t, const struct path *p, int mode, bool effective);
+
+/* The path of p as seen from t's root ("/a/b", "/a (deleted)", "(unreachable)/…"); returns a pointer into buf or NULL. */
+char *vfs_path_string(struct task *t, const struct path *p, char *buf, size_t cap);
+
+/* ---- mounting (boot, mount(2)) ---- */
+struct mount_ns {
+  ref_t ref;
+  struct mount *root;
+  LIST_HEAD(, mount) mounts;
+  int nmounts;
+};
+struct vfs {
+  struct kernel *k;
+  struct mount_ns *init_ns;
+  int next_mount_id;
+  unsigned next_dev_minor;
+  struct waitq mounts_wq; /* poll on /proc/mounts */
+};
+int vfs_init(struct kernel *k);
+/* Mount sb at `at` (NULL: as the root of the namespace). *out counted, may be NULL. */
+int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct path *at, unsigned flags, const char *source, struct mount **out);
+int vfs_bind(struct vfs *v, struct mount_ns *ns, const struct path *from, const struct path *at, unsigned flags, bool recursive);
+int vfs_umount(struct vfs *v, struct mount_ns *ns, struct mount *m, int flags);
+/* Create missing directories (or an empty file) for a mount point, as runtimes do; kernel-internal. */
+int vfs_mkdir_p(struct vfs *v, const struct path *root, const char *path, uint32_t mode, struct path *out);
+int vfs_touch_p(struct vfs *v, const struct path *root, const char *path, struct path *out);
+/* Kernel-internal lookup from a root, without permission checks, symlinks kept inside the root. */
+int vfs_lookup_kernel(const struct path *root, const char *name, unsigned flags, struct path *out);
+
+/* ---- constructors of file systems; each returns a super with a root, *err may point to a reason ---- */
+int tmpfs_mount(struct kernel *k, const char *options, struct super **out);   /* size=, nr_inodes=, mode=, uid=, gid= */
+/* Anonymous shared memory and memfd: a tmpfs file without a name in any directory. */
+int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned seals_allowed, struct file **out);
+int proc_mount(struct kernel *k, struct super **out);
+int sysfs_mount(struct kernel *k, struct super **out);
+int dev_mount(struct kernel *k, const char *options, struct super **out);      /* devtmpfs with the standard nodes */
+int devpts_mount(struct kernel *k, const char *options, struct super **out);
+int mqueue_mount(struct kernel *k, struct super **out);                        /* an empty directory file system until mqueues exist */
+int cgroup_mount(struct kernel *k, struct super **out);
+int overlay_mount(struct kernel *k, struct super *lower, struct super *upper_tmpfs, struct super **out);
+struct gofer;
+/* tree: number of the tree the gofer serves (0 is the root file system). exclusive: nobody else changes it, so the cache is the truth */
+int gofer_mount(struct kernel *k, struct gofer *g, int tree, bool exclusive, bool readonly, struct super **out);
+
+/* Character devices by number: dev files created anywhere open through this. fs/dev registers. */
+typedef int chrdev_open_fn(struct inode *i, struct file *f);
+int chrdev_register(unsigned major, unsigned minor_first, unsigned minor_last, chrdev_open_fn *fn);
+int chrdev_open(struct inode *i, struct file *f);
+int fifo_open(struct inode *i, struct file *f); /* fs/pipe.c; parks until the other end is there */
+
+/* Helpers that most in-memory file systems share */
+struct timespec vfs_now(void);
+off_t generic_llseek(struct file *f, off_t off, int whence);
+/* anonymous files: eventfd, epoll, timerfd, …: "anon_inode:[name]" */
+struct file *anon_file_new(struct kernel *k, const struct file_ops *ops, int flags, void *priv, const char *anon_name);
