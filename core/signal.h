@@ -63,5 +63,11 @@ void signal_set_blocked(struct task *t, sigset64_t mask);
 void signal_set_temp_mask(struct task *t, sigset64_t mask);
 void signal_restore_temp_mask(struct task *t);
 
-/* On the way back to the guest, with the result of the call in *ret: deliver, stop, die. Called by task_run.c only. */
-void signal_deliver(struct task *t, bool from_syscall, int64_t *ret);
+/*
+ * On the way back to the guest, with the result of the call in *ret (from_syscall) or none. Called by task_run.c only.
+ * Takes stops (parks until SIGCONT), default actions (marks t->killed or the group exit) and handlers: for those it
+ * decides -EINTR or restart from *ret and pushes frames with plat_push_signal(). True if a frame was pushed: the caller
+ * then ends the event with plat_resume(). False: the caller goes on with *ret, which may still be -ERESTART*: it then
+ * makes the call again itself. The caller looks at t->killed afterwards and runs task_exit().
+ */
+bool signal_deliver(struct task *t, bool from_syscall, int64_t *ret);

@@ -80,6 +80,7 @@ struct task {
   bool interruptible;           /* parked where a signal ends the wait */
   struct plat_event ev;         /* the event in progress */
   struct restart_block restart;
+  uint64_t entry_ip, entry_sp;  /* where exec_program left the new program: task_run.c does plat_enter() */
   int64_t wchan_since;
 
   /* signals */
