@@ -1,0 +1,317 @@
+#include "loop.h"
+#include "errno.h"
+#include "fiber.h"
+#include "task.h"
+#include <liburing.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RING_ENTRIES 256
+
+/* What a completion leads to. user_data points to one; those of polls are pooled and outlive their loop_poll. */
+struct op {
+  void (*done)(struct loop *l, struct op *o, int res);
+  struct fiber *fiber;
+  int res;
+  bool finished;
+};
+struct poll_op {
+  struct op op;
+  struct loop_poll *p; /* NULL once removed */
+  struct poll_op *next;
+};
+
+RB_HEAD(timer_tree, timer);
+
+struct loop {
+  struct io_uring ring;
+  struct timer_tree timers;
+  struct poll_op *free_polls;
+  int64_t now;
+  bool stop;
+};
+
+static __thread struct loop *current_loop;
+
+static int timer_cmp(const struct timer *a, const struct timer *b) {
+  if (a->deadline != b->deadline)
+    return a->deadline < b->deadline ? -1 : 1;
+  return a < b ? -1 : a > b;
+}
+RB_PROTOTYPE_STATIC(timer_tree, timer, link, timer_cmp)
+RB_GENERATE_STATIC(timer_tree, timer, link, timer_cmp)
+
+struct loop *loop_current(void) { return current_loop; }
+
+int64_t loop_now_exact(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t loop_now(void) { return current_loop && current_loop->now ? current_loop->now : loop_now_exact(); }
+
+/*
+ * io_uring does not pass through seccomp, so the ring itself is confined to the opcodes that this file submits:
+ * everything here works on descriptors that the Sentry holds already; nothing opens, connects or executes.
+ */
+static int restrict_ring(struct io_uring *ring) {
+  static const uint8_t allowed[] = {IORING_OP_NOP,       IORING_OP_READV,    IORING_OP_WRITEV,
+                                    IORING_OP_FSYNC,     IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE,
+                                    IORING_OP_SENDMSG,   IORING_OP_RECVMSG,  IORING_OP_ASYNC_CANCEL,
+                                    IORING_OP_FALLOCATE};
+  struct io_uring_restriction r[sizeof allowed + 1];
+  memset(r, 0, sizeof r);
+  unsigned n = 0;
+  for (unsigned i = 0; i < sizeof allowed; i++)
+    r[n++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = allowed[i]};
+  int rc = io_uring_register_restrictions(ring, r, n);
+  return rc < 0 ? rc : io_uring_enable_rings(ring);
+}
+
+static int open_ring(struct io_uring *ring) {
+  static const unsigned flags[] = {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* Linux 6.1 */
+                                   IORING_SETUP_COOP_TASKRUN, 0};
+  int rc = -EINVAL;
+  for (unsigned i = 0; i < sizeof flags / sizeof *flags && rc == -EINVAL; i++) {
+    struct io_uring_params p = {.flags = flags[i] | IORING_SETUP_R_DISABLED | IORING_SETUP_CQSIZE,
+                                .cq_entries = 16 * RING_ENTRIES};
+    rc = io_uring_queue_init_params(RING_ENTRIES, ring, &p);
+  }
+  if (rc < 0)
+    return rc;
+  rc = restrict_ring(ring);
+  if (rc < 0)
+    io_uring_queue_exit(ring);
+  return rc;
+}
+
+struct loop *loop_new(void) {
+  struct loop *l = calloc(1, sizeof *l);
+  if (!l)
+    return NULL;
+  RB_INIT(&l->timers);
+  int rc = open_ring(&l->ring);
+  if (rc < 0) {
+    free(l);
+    errno = -rc;
+    return NULL;
+  }
+  current_loop = l;
+  return l;
+}
+
+void loop_free(struct loop *l) {
+  if (!l)
+    return;
+  io_uring_queue_exit(&l->ring);
+  while (l->free_polls) {
+    struct poll_op *o = l->free_polls;
+    l->free_polls = o->next;
+    free(o);
+  }
+  if (current_loop == l)
+    current_loop = NULL;
+  free(l);
+}
+
+void loop_stop(struct loop *l) { l->stop = true; }
+
+static struct io_uring_sqe *get_sqe(struct loop *l) {
+  struct io_uring_sqe *s;
+  while (!(s = io_uring_get_sqe(&l->ring)))
+    io_uring_submit(&l->ring);
+  return s;
+}
+
+static void run_timers(struct loop *l) {
+  struct timer *t;
+  while ((t = RB_MIN(timer_tree, &l->timers)) && t->deadline <= l->now) {
+    RB_REMOVE(timer_tree, &l->timers, t);
+    t->armed = false;
+    t->fn(t);
+  }
+}
+
+static void wait_completions(struct loop *l) {
+  struct io_uring_cqe *cqe;
+  struct timer *t = RB_MIN(timer_tree, &l->timers);
+  if (t) {
+    int64_t left = t->deadline - l->now;
+    if (left < 0)
+      left = 0;
+    struct __kernel_timespec ts = {left / 1000000000, left % 1000000000};
+    io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &ts, NULL);
+  } else {
+    io_uring_submit_and_wait(&l->ring, 1);
+  }
+}
+
+static void reap_completions(struct loop *l) {
+  struct io_uring_cqe *cqe;
+  while (io_uring_peek_cqe(&l->ring, &cqe) == 0) {
+    struct op *o = io_uring_cqe_get_data(cqe);
+    int res = cqe->res;
+    io_uring_cqe_seen(&l->ring, cqe);
+    if (o)
+      o->done(l, o, res);
+    fiber_run_queue();
+  }
+}
+
+void loop_run(struct loop *l) {
+  l->now = loop_now_exact();
+  while (!l->stop) {
+    fiber_run_queue();
+    run_timers(l);
+    fiber_run_queue();
+    if (l->stop)
+      break;
+    wait_completions(l);
+    l->now = loop_now_exact();
+    reap_completions(l);
+  }
+}
+
+/* ---- polls ---- */
+
+static void poll_done(struct loop *l, struct op *o, int res) {
+  struct poll_op *po = (struct poll_op *)o;
+  struct loop_poll *p = po->p;
+  po->next = l->free_polls;
+  l->free_polls = po;
+  if (!p)
+    return;
+  p->priv = NULL;
+  p->fn(p, res < 0 ? EPOLLERR : (uint32_t)res);
+}
+
+int loop_poll_arm(struct loop *l, struct loop_poll *p) {
+  if (p->priv)
+    return 0;
+  struct poll_op *po = l->free_polls;
+  if (po)
+    l->free_polls = po->next;
+  else if (!(po = malloc(sizeof *po)))
+    return -ENOMEM;
+  *po = (struct poll_op){.op.done = poll_done, .p = p};
+  p->priv = po;
+  struct io_uring_sqe *s = get_sqe(l);
+  io_uring_prep_poll_add(s, p->fd, p->events);
+  io_uring_sqe_set_data(s, &po->op);
+  return 0;
+}
+
+void loop_poll_del(struct loop *l, struct loop_poll *p) {
+  struct poll_op *po = p->priv;
+  if (!po)
+    return;
+  po->p = NULL;
+  p->priv = NULL;
+  struct io_uring_sqe *s = get_sqe(l);
+  io_uring_prep_poll_remove(s, (uint64_t)(uintptr_t)&po->op);
+  io_uring_sqe_set_data(s, NULL);
+  /* The descriptor may be closed next: the removal must reach the host first, or the number could mean another file. */
+  io_uring_submit(&l->ring);
+}
+
+/* ---- timers ---- */
+
+void timer_arm(struct timer *t, int64_t deadline) {
+  timer_disarm(t);
+  t->deadline = deadline;
+  t->armed = true;
+  RB_INSERT(timer_tree, &current_loop->timers, t);
+}
+
+void timer_disarm(struct timer *t) {
+  if (!t->armed)
+    return;
+  RB_REMOVE(timer_tree, &current_loop->timers, t);
+  t->armed = false;
+}
+
+/* ---- calls that park ---- */
+
+static void call_done(struct loop *l, struct op *o, int res) {
+  (void)l;
+  o->res = res;
+  o->finished = true;
+  fiber_wake(o->fiber);
+}
+
+/* The buffers live on the caller's stack, so the fiber stays until the host has finished, whatever wakes it. */
+static int call_wait(struct io_uring_sqe *s) {
+  struct op o = {.done = call_done, .fiber = fiber_self()};
+  io_uring_sqe_set_data(s, &o);
+  while (!o.finished)
+    fiber_park();
+  return o.res;
+}
+
+ssize_t loop_readv(int fd, const struct iovec *iov, int n, off_t off) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_readv(s, fd, iov, n, off);
+  return call_wait(s);
+}
+
+ssize_t loop_writev(int fd, const struct iovec *iov, int n, off_t off) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_writev(s, fd, iov, n, off);
+  return call_wait(s);
+}
+
+ssize_t loop_sendmsg(int fd, const struct msghdr *m, int flags) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_sendmsg(s, fd, m, flags);
+  return call_wait(s);
+}
+
+ssize_t loop_recvmsg(int fd, struct msghdr *m, int flags) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_recvmsg(s, fd, m, flags);
+  return call_wait(s);
+}
+
+int loop_fsync(int fd, bool datasync) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_fsync(s, fd, datasync ? IORING_FSYNC_DATASYNC : 0);
+  return call_wait(s);
+}
+
+int loop_fallocate(int fd, int mode, off_t off, off_t len) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_fallocate(s, fd, mode, off, len);
+  return call_wait(s);
+}
+
+struct fd_wait {
+  struct loop_poll p;
+  struct fiber *fiber;
+  uint32_t revents;
+};
+
+static void fd_wait_fired(struct loop_poll *p, uint32_t revents) {
+  struct fd_wait *w = p->arg;
+  w->revents = revents;
+  fiber_wake(w->fiber);
+}
+
+int loop_wait_fd(int fd, uint32_t events) {
+  struct fd_wait w = {.fiber = fiber_self()};
+  w.p = (struct loop_poll){.fd = fd, .events = events, .fn = fd_wait_fired, .arg = &w};
+  int rc = loop_poll_arm(current_loop, &w.p);
+  if (rc < 0)
+    return rc;
+  while (!w.revents) {
+    rc = task_park(NO_DEADLINE);
+    if (rc < 0 && !w.revents) {
+      loop_poll_del(current_loop, &w.p);
+      return rc;
+    }
+  }
+  return (int)w.revents;
+}
