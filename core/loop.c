@@ -41,8 +41,8 @@ static int timer_cmp(const struct timer *a, const struct timer *b) {
     return a->deadline < b->deadline ? -1 : 1;
   return a < b ? -1 : a > b;
 }
-RB_PROTOTYPE_STATIC(timer_tree, timer, link, timer_cmp)
-RB_GENERATE_STATIC(timer_tree, timer, link, timer_cmp)
+RB_PROTOTYPE_INTERNAL(timer_tree, timer, link, timer_cmp, static __attribute__((unused)))
+RB_GENERATE_INTERNAL(timer_tree, timer, link, timer_cmp, static __attribute__((unused)))
 
 struct loop *loop_current(void) { return current_loop; }
 
