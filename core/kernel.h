@@ -32,6 +32,7 @@ struct kernel {
   struct kernel_hooks hooks;
   struct vfs *vfs;
   struct net *net;
+  struct unix_net *unix_net; /* net/unix.c's: abstract names, descriptors in flight */
 
   struct pid_tree pids;
   int last_pid, pid_max;

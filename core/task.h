@@ -153,6 +153,8 @@ struct process { /* signal_struct: what all threads of a thread group share */
     uint64_t utime, stime;      /* ns */
     uint64_t min_flt, maj_flt, nvcsw, nivcsw, maxrss_kb, inblock, oublock;
   } dead, children_acc;         /* of threads that ended; of reaped children */
+  uint64_t cpu_done_utime, cpu_done_stime; /* of host processes left behind; see process_cpu_retire() in timers.h */
+  int host_pid;                 /* the host process last seen, for its CPU clock; 0: none */
   struct itimer itimer[3];
   void *itimer_priv[3];
   void *posix_timers;

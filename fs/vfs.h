@@ -85,6 +85,7 @@ struct inode {
   void *pipe;             /* FIFO: fs/pipe.c's shared state */
   void *socket;           /* bound AF_UNIX socket: net/unix.c's, weak */
   void *locks;            /* fs/locks.c: POSIX and flock locks */
+  void *fsnotify;         /* fs/inotify.c: watches, which hold a dentry of the inode; NULL: none */
   int write_count;        /* writers open (ETXTBSY: > 0); < 0 deny-write by running programs */
 };
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
