@@ -184,3 +184,8 @@ struct plat_regs { /* the order of struct user_regs_struct's general registers t
 /* Parks: a context stopped in a system call may first have to be brought into the stub. */
 int plat_get_regs(struct plat_ctx *c, struct plat_regs *r);
 int plat_set_regs(struct plat_ctx *c, const struct plat_regs *r);
+/* The FS and GS base of a stopped context (arch_prctl). The caller has checked that the base is a guest address. Park. */
+int plat_set_fsbase(struct plat_ctx *c, uint64_t base);
+int plat_get_fsbase(struct plat_ctx *c, uint64_t *base);
+int plat_set_gsbase(struct plat_ctx *c, uint64_t base);
+int plat_get_gsbase(struct plat_ctx *c, uint64_t *base);

@@ -71,3 +71,27 @@ void signal_restore_temp_mask(struct task *t);
  * makes the call again itself. The caller looks at t->killed afterwards and runs task_exit().
  */
 bool signal_deliver(struct task *t, bool from_syscall, int64_t *ret);
+struct plat_event;
+/* A PLAT_SIGRETURN event: sets the mask and the alternate stack, or forces SIGSEGV. Called by task_run.c. */
+void signal_sigreturn(struct task *t, const struct plat_event *ev);
+
+/* What a signal does without a handler. */
+#define SIGSET_STOP (sigbit(SIGSTOP) | sigbit(SIGTSTP) | sigbit(SIGTTIN) | sigbit(SIGTTOU))
+#define SIGSET_IGNORE (sigbit(SIGCONT) | sigbit(SIGCHLD) | sigbit(SIGWINCH) | sigbit(SIGURG))
+#define SIGSET_CORE                                                                                                    \
+  (sigbit(SIGQUIT) | sigbit(SIGILL) | sigbit(SIGTRAP) | sigbit(SIGABRT) | sigbit(SIGFPE) | sigbit(SIGSEGV) |           \
+   sigbit(SIGBUS) | sigbit(SIGSYS) | sigbit(SIGXCPU) | sigbit(SIGXFSZ))
+#define SIGSET_KERNEL_ONLY (sigbit(SIGKILL) | sigbit(SIGSTOP))
+
+/* rt_sigaction(2): with the side effects on what is pending. -EINVAL for SIGKILL, SIGSTOP and bad numbers. */
+int signal_action(struct task *t, int sig, const struct ksigaction *new_or_null, struct ksigaction *old_or_null);
+/* sigaltstack(2), given the current stack pointer. The structs are in the guest's layout (stack_t). */
+int signal_altstack(struct task *t, const stack_t *new_or_null, stack_t *old_or_null, uint64_t sp);
+void signal_exec_reset(struct task *t);   /* exec: handlers to SIG_DFL, altstack off; the sighand is t's alone before */
+sigset64_t signal_pending_set(const struct task *t); /* rt_sigpending(2): private and shared, blocked */
+/* Stops under way: t takes part, parks until SIGCONT or its death. */
+void signal_stop_here(struct task *t);
+void signal_task_leaves(struct task *t);  /* t exits: group stops must not wait for it; shared signals go to others */
+/* kill(2) and relatives: may t send sig to p? 0 or -EPERM. */
+int signal_check_permission(struct task *t, struct process *p, int sig);
+void siginfo_user(struct task *t, int sig, int code, siginfo_t *info); /* fills in pid and uid of the caller */

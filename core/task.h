@@ -78,6 +78,8 @@ struct task {
   bool in_guest;                /* the context runs guest code; no fiber of this task exists */
   struct fiber *fiber;          /* the fiber of the event in progress */
   bool interruptible;           /* parked where a signal ends the wait */
+  bool killable;                /* parked where only SIGKILL ends the wait, and a spurious wake-up is harmless */
+  bool exiting;                 /* task_exit() has begun: takes no signals any more */
   struct plat_event ev;         /* the event in progress */
   struct restart_block restart;
   uint64_t entry_ip, entry_sp;  /* where exec_program left the new program: task_run.c does plat_enter() */
@@ -90,6 +92,7 @@ struct task {
   uint64_t ss_sp, ss_size;
   uint32_t ss_flags;
   bool killed;                  /* SIGKILL or group exit: unwind and die */
+  bool stop_wanted;             /* takes part in a group stop at its next signal_deliver() */
   sigset64_t sigwait;           /* signals it waits for in sigtimedwait */
 
   /* exit */
@@ -109,6 +112,8 @@ struct task {
   uint64_t cpu_affinity[2];
   uint32_t personality;
   bool dumpable_off, keep_caps;
+  bool sched_reset_on_fork;
+  uint64_t sched_runtime, sched_deadline, sched_period;
   struct task *ptracer;
   void *posix_cpu;
 };
@@ -125,8 +130,9 @@ struct process { /* signal_struct: what all threads of a thread group share */
   struct pid *pid;
   struct task *leader;          /* stays until the process is reaped */
   LIST_HEAD(, task) threads;
-  int nthreads;
-  struct process *parent;       /* borrowed; never NULL but for init */
+  int nthreads;                 /* entries of `threads`: with a leader that has exited while others live */
+  int nlive;                    /* of those, the ones that have not begun to exit */
+  struct process *parent;       /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
   LIST_HEAD(, process) children;
   LIST_ENTRY(process) sibling;
   LIST_ENTRY(process) all;      /* kernel->processes */
@@ -148,6 +154,13 @@ struct process { /* signal_struct: what all threads of a thread group share */
   int stop_sig;
   int nstopped;
   bool subreaper, has_subreaper;
+  bool injected;                /* made by task_new_process(): hooks.process_reaped is told of its end */
+  bool unkillable;              /* init: signals from within the container that it has no handler for are dropped */
+  int exit_signal;              /* sent to the parent at the end; 0 none. (Of the leader in Linux; here it survives exec) */
+  int nsigqueued;               /* entries of all its queues, against RLIMIT_SIGPENDING */
+  struct task *dethreading;     /* the thread that waits in task_dethread() until it is alone */
+  int stop_count;               /* threads that have yet to stop before the group stop is complete */
+  bool stop_ordered;            /* a group stop is under way or in force, until SIGCONT */
 
   struct rusage_acc {
     uint64_t utime, stime;      /* ns */
@@ -191,6 +204,18 @@ void task_start(struct task *t);
 void task_exit(struct task *t, int wait_status);
 /* exit_group(2) and death by signal: marks everything; the caller then runs into task_exit on its way out. */
 void process_exit_group(struct process *p, int wait_status);
+/* The caller's vfork parent may go on: to be called once the task has its own mm (exec) or none (exit). No-op otherwise. */
+void task_vfork_done(struct task *t);
+/*
+ * exec: end all other threads of t's process, wait for them, and make t the leader (with the leader's tid). Parks. 0, or
+ * -EAGAIN when t itself was killed or another thread execs already: t then unwinds. All contexts that are left in the old host
+ * process belong to t alone: plat_kill(old ctx) ends them.
+ */
+int task_dethread(struct task *t);
+/* exec, just before plat_kill() of the old context: the CPU time of the host process goes to proc->dead. */
+void task_account_host(struct task *t);
+/* Live or zombie process of t whose threads are all gone from task_exit's point of view. */
+static inline bool process_dead(const struct process *p) { return p->zombie; }
 /* wait4/waitid: see syscalls/wait.c */
 struct wait_opts {
   int which;              /* P_ALL, P_PID, P_PGID */
@@ -202,8 +227,30 @@ struct wait_opts {
 };
 int64_t process_wait(struct task *t, struct wait_opts *w); /* the pid, 0 (WNOHANG), -ECHILD, -ERESTARTSYS */
 
+/* A child of p, or p itself as a child, changed state: see wait_child.c. */
+void process_reap(struct process *p); /* a zombie: unlink it, free its pid. May free p */
+/* May `c`'s owner signal p (kill(2), SIGCONT within a session aside)? */
+bool cred_may_signal(const struct cred *c, const struct cred *target);
+/* ptrace_may_access(): same ids and dumpable, or CAP_SYS_PTRACE. For /proc/PID, process_vm_readv, pidfd_getfd, kcmp. */
+bool task_may_access(struct task *t, struct task *target);
+
+/* pidfds; core/pidfd.c. */
+int pidfd_file_new(struct pid *pid, int flags, struct file **out); /* takes its own reference of pid */
+struct pid *pidfd_pid_borrow(struct file *f);                      /* NULL if f is no pidfd; lives as long as f */
+
 /* Make the host thread or the parked fiber of t look at its signals. */
 void task_notify_signal(struct task *t);
+
+/* Internals of the process half, not for other folders. */
+struct task *task_alloc(struct kernel *k, struct process *p, struct task *from); /* fork.c: from NULL: defaults */
+void task_free(struct task *t);                        /* a task that never ran, or has exited: drops what it still holds */
+struct process *process_alloc(struct kernel *k, struct process *from);
+void process_link_thread(struct process *p, struct task *t);
+int pid_alloc(struct kernel *k, int want, struct pid **out); /* want 0: the next free one. -EAGAIN, -EEXIST */
+void process_join_pgrp(struct process *p, struct pid *pgrp, struct pid *session); /* drops the old ones; NULL leaves */
+void process_notify_parent(struct process *p, int why); /* CLD_*; core/exit.c */
+void rlimits_default(struct rlimit *r, const struct kernel *k);
+int process_set_rlimit(struct task *caller, struct process *p, int which, const struct rlimit *n); /* checks */
 
 /* Sessions and groups; core/session.c. */
 int process_setsid(struct process *p);                 /* the new sid, or -EPERM */
