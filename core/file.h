@@ -27,6 +27,8 @@ struct dir_ctx {
 
 struct file_ops {
   const char *name; /* "pipe", "tmpfs", …: for logs */
+  /* What mmap() below gives may have to be read from a disk or a network when touched (files of the gofer's), unlike memfds. */
+  bool may_block_mmap;
   /* pos: where; the operation advances *pos. Files that do not seek ignore it. NULL op: -EINVAL. Both may park; with
    * u->nonblock they return -EAGAIN instead. A count, 0 for end of file, or -errno; short counts as in Linux. */
   ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
@@ -71,7 +73,13 @@ struct file {
   struct epitem_list *epitems; /* fs/epoll.c's: who watches this file */
   int owner_pid, owner_sig;    /* F_SETOWN, F_SETSIG */
   void *locks;          /* fs/locks.c's */
+  unsigned fmode;       /* FMODE_*: set by the VFS when it opens */
 };
+#define FMODE_ATOMIC_POS 1u /* regular files and directories: pos_lock is held over reads and writes at the shared position */
+#define FMODE_REG 2u        /* a regular file: RLIMIT_FSIZE, set-id bits are dropped by writes */
+#define FMODE_WRITER 4u     /* counted in inode->write_count */
+#define FMODE_EXEC 8u       /* opened for execution: denies writers (ETXTBSY) while it is open */
+#define FMODE_NOCMTIME 16u  /* reserved */
 
 struct file *file_new(const struct file_ops *ops, int flags, void *priv); /* NULL: no memory */
 static inline struct file *file_get(struct file *f) {
@@ -80,10 +88,18 @@ static inline struct file *file_get(struct file *f) {
 }
 void file_put(struct file *f); /* may park (release) when it is the last one */
 
+struct fdtable;
 /* Hooks that the VFS sets so that core/ can drop what it does not know. Called by file_put before freeing. */
-extern void (*file_vfs_release)(struct file *f);
+extern void (*file_vfs_release)(struct file *f);               /* after ops->release: dentry, mount, locks */
+extern void (*file_vfs_close)(struct file *f, struct fdtable *t); /* a descriptor of t was closed: POSIX locks; f->inode is set */
+extern int (*file_vfs_write_prepare)(struct file *f, struct uio *u, off_t pos); /* FMODE_REG: limits, set-id bits */
+extern void (*file_vfs_done)(struct file *f, bool wrote);       /* a read or write took place: inotify */
+extern void (*file_epoll_release)(struct file *f);             /* f->epitems is set: fs/epoll.c forgets the file */
 
-static inline bool file_can_read(const struct file *f) { return (f->flags & O_ACCMODE) != O_WRONLY && !(f->flags & O_PATH); }
+static inline bool file_can_read(const struct file *f) {
+  int m = f->flags & O_ACCMODE; /* 3 is neither: only ioctl, see open(2) */
+  return (m == O_RDONLY || m == O_RDWR) && !(f->flags & O_PATH);
+}
 static inline bool file_can_write(const struct file *f) {
   int m = f->flags & O_ACCMODE;
   return (m == O_WRONLY || m == O_RDWR) && !(f->flags & O_PATH);
@@ -101,6 +117,7 @@ struct fdtable {
   struct fdent {
     struct file *file; /* counted */
     bool cloexec;
+    bool reserved; /* by fd_reserve */
   } *ent;
 };
 
@@ -119,6 +136,8 @@ struct file *fd_file_raw(struct fdtable *t, int fd);    /* counted; O_PATH files
 int fd_close(struct fdtable *t, int fd);                /* 0 or -EBADF; result of flush */
 int fd_dup_to(struct fdtable *t, struct file *f, int newfd, bool cloexec); /* dup2: closes what was there */
 void fdtable_close_cloexec(struct fdtable *t);          /* exec */
+bool fd_get_cloexec(const struct fdtable *t, int fd);
+int fd_set_cloexec(struct fdtable *t, int fd, bool on); /* 0 or -EBADF */
 
 /* For __attribute__((cleanup)). */
 static inline void file_putp(struct file **f) {

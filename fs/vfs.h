@@ -50,6 +50,8 @@ struct inode_ops {
   int (*rmdir)(struct inode *dir, struct dentry *victim);
   /* flags: RENAME_NOREPLACE was handled, RENAME_EXCHANGE is passed; dst may be a negative dentry. */
   int (*rename)(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *dst, unsigned flags);
+  /* O_TMPFILE: a regular file without a name, nlink 0. NULL: -EOPNOTSUPP */
+  int (*tmpfile)(struct inode *dir, struct dentry *parent, const struct iattr *a, struct inode **out);
   /* Symlinks: the target, NUL-terminated, into buf. Its length or -errno. */
   ssize_t (*readlink)(struct inode *i, char *buf, size_t cap);
   /* Magic links of /proc (fd/N, exe, cwd, root): a path to go on from, counted both. NULL for ordinary symlinks. */
@@ -57,9 +59,11 @@ struct inode_ops {
   /* Refresh i's cached attributes from where they live; NULL: the cache is the truth. */
   int (*getattr)(struct inode *i, struct dentry *d);
   int (*setattr)(struct inode *i, struct dentry *d, const struct iattr *a);
-  /* Is the cached dentry (positive or negative) still true? NULL: always. 1 yes, 0 no, -errno. Volumes shared with the host need it. */
+  /* Is the cached dentry (positive or negative) still true? Asked of the dentry's own inode if that has the operation, else of its
+   * directory's. NULL: always. 1 yes, 0 no, -errno. Volumes shared with the host need it. */
   int (*revalidate)(struct dentry *d);
-  /* Fill in f->ops, f->priv, f->wq. f->inode and f->dentry are set, f->flags too. -errno refuses. */
+  /* Fill in f->ops, f->priv, f->wq. f->inode and f->dentry are set, f->flags too. -errno refuses. NULL: by type, device
+   * nodes through chrdev_open, FIFOs through fifo_open. O_APPEND is the write operation's business (under io_lock). */
   int (*open)(struct inode *i, struct file *f);
   ssize_t (*getxattr)(struct inode *i, struct dentry *d, const char *name, void *buf, size_t cap); /* cap 0: the size */
   int (*setxattr)(struct inode *i, struct dentry *d, const char *name, const void *val, size_t len, int flags);
@@ -87,6 +91,9 @@ struct inode {
   void *locks;            /* fs/locks.c: POSIX and flock locks */
   void *fsnotify;         /* fs/inotify.c: watches, which hold a dentry of the inode; NULL: none */
   int write_count;        /* writers open (ETXTBSY: > 0); < 0 deny-write by running programs */
+  char *link;             /* symlinks: the target once it is known, if it never changes (see super.volatile_links); freed with the inode */
+  bool dead;              /* a directory that was removed: nothing can be created or found in it */
+  bool linkable;          /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
 };
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
 static inline struct inode *inode_get(struct inode *i) {
@@ -110,6 +117,8 @@ struct super {
   struct dentry *root; /* counted */
   char *options;       /* shown in /proc/mounts after rw/ro; "" if none */
   bool readonly;
+  bool volatile_links; /* targets of symlinks change (procfs): ask every time */
+  struct vfs *vfs;
   void *priv;
 };
 struct super *super_new(struct kernel *k, const char *fstype, const struct super_ops *ops, unsigned long magic); /* gives it a dev */
@@ -125,7 +134,13 @@ struct mount {
   int id;
   char *source;              /* /proc/mounts' first field */
   LIST_ENTRY(mount) ns_link;
+  /* mount.c's */
+  struct mount_ns *ns;       /* NULL: detached */
+  LIST_HEAD(, mount) children; /* mounted in this one, the latest first */
+  LIST_ENTRY(mount) child_link;
 };
+struct mount *mount_get(struct mount *m);
+void mount_put(struct mount *m);
 
 /* ---- dentries ---- */
 struct dentry {
@@ -143,6 +158,8 @@ struct dentry {
   RB_HEAD(dentry_children, dentry) children;
   TAILQ_ENTRY(dentry) lru_link;
   bool on_lru;
+  int nmounts;               /* is_mountpoint is nmounts > 0 */
+  char iname[40];            /* short names */
 };
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
@@ -219,8 +236,26 @@ int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime); /* an
 /* chmod/chown/utimes/truncate with permission rules, suid clearing, ctime. now_mask: ATTR_ATIME|ATTR_MTIME to be set to now. */
 int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned now_mask);
 int vfs_truncate(struct task *t, const struct path *p, off_t len);
+/* In-memory file systems: take over a's fields, set ctime. Does not truncate. */
+void vfs_setattr_copy(struct inode *i, const struct iattr *a);
+/* A read of f or of its link: atime by the mount's rules (relatime). For file systems whose inode is where the time lives. */
+void vfs_touch_atime(struct mount *m, struct inode *i);
 int vfs_permission(struct task *t, struct mount *m, struct inode *i, int mask); /* MAY_* = R_OK, W_OK, X_OK; fsuid */
 int vfs_access(struct task *t, const struct path *p, int mode, bool effective);
+
+/* xattr(7). Permission and name rules; then the inode's operations. val and buf are Sentry memory. */
+ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap);
+int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *val, size_t len, int flags);
+ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap);
+int vfs_removexattr(struct task *t, const struct path *p, const char *name);
+
+/* Advisory locks, fs/locks.c. fcntl(2), flock(2). They park. */
+int vfs_flock(struct file *f, int op);
+int vfs_posix_lock(struct task *t, struct file *f, int cmd, struct flock *fl); /* F_GETLK … F_OFD_SETLKW */
+
+/* Directory reading: "." and ".." at positions 0 and 1. True when both are done. */
+bool vfs_emit_dots(struct file *f, struct dir_ctx *d);
+int vfs_iterate(struct file *f, struct dir_ctx *d);
 
 /* The path of p as seen from t's root ("/a/b", "/a (deleted)", "(unreachable)/…"); returns a pointer into buf or NULL. */
 char *vfs_path_string(struct task *t, const struct path *p, char *buf, size_t cap);
@@ -238,7 +273,26 @@ struct vfs {
   int next_mount_id;
   unsigned next_dev_minor;
   struct waitq mounts_wq; /* poll on /proc/mounts */
+  struct mount *fdlink_mnt; /* fs/anon_path.c: files without a path, when reached through /proc/PID/fd; NULL until needed */
+  uint64_t mounts_seq;    /* counts changes of the table */
+  TAILQ_HEAD(, dentry) lru; /* unused dentries, the least recently used first */
+  int nlru, lru_max;
+  struct fmutex rename_lock; /* between directories: no loops */
+  LIST_HEAD(, lock_waiter) lock_waiters; /* fs/locks.c */
+  LIST_HEAD(, chrdev) chrdevs;           /* fs/chrdev.c */
+  char *names[16];        /* free PATH_MAX buffers */
+  int nnames;
+  void *scratch;          /* one free VFS_SCRATCH buffer, or NULL */
 };
+/* Bounce buffers for file contents. */
+#define VFS_SCRATCH (256 * 1024)
+void *vfs_scratch_get(struct vfs *v);
+void vfs_scratch_put(struct vfs *v, void *p);
+/* hooks.fs_ctx_*, open_exec, shm_file, and those of file.h. Called by vfs_init. */
+void vfs_install_hooks(struct kernel *k);
+/* A private copy of a mount namespace (unshare(CLONE_NEWNS)); fs's root and pwd are moved into it. */
+int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs);
+void mount_ns_put(struct mount_ns *ns);
 int vfs_init(struct kernel *k);
 /* Mount sb at `at` (NULL: as the root of the namespace). *out counted, may be NULL. */
 int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct path *at, unsigned flags, const char *source, struct mount **out);
