@@ -2,12 +2,10 @@
  * The host descriptor is shared with processes outside, so its status flags are never changed: reads and writes ask for
  * RWF_NOWAIT, and where the host's file cannot do that, wait for readiness and then go through the ring.
  */
-#include "hostfd.h"
 #include "../core/errno.h"
 #include "../core/loop.h"
 #include "../core/signal.h"
 #include "../core/uaccess.h"
-#include "anon_path.h"
 #include "tty.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -20,6 +18,7 @@
 #include <unistd.h>
 
 #define CHUNK 65536u
+#define HOSTFD_MAGIC 0x50495045 /* PIPEFS_MAGIC: what statfs of a pipe says */
 #define SAFE_WRITE 4096u /* PIPE_BUF: what a pipe that polls writable takes at once */
 
 struct hostfd {
@@ -230,14 +229,17 @@ static void hostfd_put(struct hostfd *h) {
 }
 
 static void hostfd_release(struct file *f) {
-  if (!f->dentry) {
+  struct hostfd *h = f->priv;
+  if (!f->dentry && f->inode) {
     inode_put(f->inode);
     f->inode = NULL;
   }
-  hostfd_put(f->priv);
+  hostfd_put(h);
 }
 
-const struct file_ops hostfd_file_ops = {
+static int hostfd_reopen(struct file *f, int flags, struct file **out);
+
+static const struct file_ops hostfd_file_ops = {
     .name = "hostfd",
     .read = hostfd_read,
     .write = hostfd_write,
@@ -245,10 +247,12 @@ const struct file_ops hostfd_file_ops = {
     .ioctl = hostfd_ioctl,
     .llseek = hostfd_llseek,
     .fsync = hostfd_fsync,
+    .reopen = hostfd_reopen,
     .release = hostfd_release,
 };
 
 static const struct inode_ops hostfd_inode_ops = {0};
+static const struct super_ops hostfd_super_ops = {0};
 
 static struct file *make_file(struct hostfd *h, int flags) {
   struct file *f = file_new(&hostfd_file_ops, flags, h);
@@ -260,13 +264,18 @@ static struct file *make_file(struct hostfd *h, int flags) {
   return f;
 }
 
-int hostfd_reopen(struct file *f, int flags, struct file **out) {
+static int hostfd_reopen(struct file *f, int flags, struct file **out) {
   struct hostfd *h = f->priv;
   int want = flags & O_ACCMODE;
   if (h->accmode != O_RDWR && want != h->accmode)
     return -EACCES;
   *out = make_file(h, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC));
-  return *out ? 0 : -ENOMEM;
+  if (!*out)
+    return -ENOMEM;
+  if (f->inode)
+    (*out)->inode = inode_get(f->inode);
+  (*out)->anon_ino = f->anon_ino;
+  return 0;
 }
 
 static void set_name(struct hostfd *h, const struct stat *st, uint64_t ino) {
@@ -282,13 +291,15 @@ static void set_name(struct hostfd *h, const struct stat *st, uint64_t ino) {
 }
 
 static int hostfd_new(struct kernel *k, int fd, struct hostfd **out, struct inode **inode) {
-  struct mount *m = anon_mount_borrow(k);
+  if (!k->vfs->hostfd_sb)
+    k->vfs->hostfd_sb = super_new(k, "hostfd", &hostfd_super_ops, HOSTFD_MAGIC);
+  struct super *sb = k->vfs->hostfd_sb;
   struct stat st;
   int fl = fcntl(fd, F_GETFL);
   if (fl < 0 || fstat(fd, &st) < 0)
     return -errno;
   struct hostfd *h = calloc(1, sizeof *h);
-  struct inode *i = h && m ? inode_new(m->sb, &hostfd_inode_ops, st.st_mode & (S_IFMT | 0777)) : NULL;
+  struct inode *i = h && sb ? inode_new(sb, &hostfd_inode_ops, st.st_mode & (S_IFMT | 0777)) : NULL;
   if (!i) {
     free(h);
     return -ENOMEM;

@@ -329,3 +329,42 @@ static const struct inode_ops synth_magic_ops = {
     .open = synth_open,
     .evict = synth_evict,
 };
+
+static int synth_statfs(struct super *sb, struct statfs *st) {
+  memset(st, 0, sizeof *st);
+  st->f_type = (__fsword_t)sb->magic;
+  st->f_bsize = st->f_frsize = 4096;
+  st->f_namelen = 255;
+  return 0;
+}
+
+static void synth_kill(struct super *sb) { free(sb->priv); }
+
+static const struct super_ops synth_super_ops = {.statfs = synth_statfs, .kill = synth_kill};
+
+int synth_mount(struct kernel *k, const char *fstype, unsigned long magic, const struct synth_ent *root,
+                const struct synth_super *tmpl, struct super **out) {
+  struct synth_super *s = malloc(sizeof *s);
+  struct super *sb = s ? super_new(k, fstype, &synth_super_ops, magic) : NULL;
+  if (!sb) {
+    free(s);
+    return -ENOMEM;
+  }
+  *s = *tmpl;
+  s->k = k;
+  sb->priv = s;
+  sb->volatile_links = true;
+  struct inode *i;
+  int r = synth_inode_new(sb, root, NULL, 0, 1, &i);
+  if (!r) {
+    sb->root = dentry_new_root(sb, i);
+    inode_put(i);
+    r = sb->root ? 0 : -ENOMEM;
+  }
+  if (r) {
+    super_put(sb);
+    return r;
+  }
+  *out = sb;
+  return 0;
+}
