@@ -52,6 +52,9 @@ struct file_ops {
   int (*setfl)(struct file *f, int flags);
   /* close(2) of one descriptor (not the last reference): flock and POSIX locks are handled by the VFS. */
   int (*flush)(struct file *f);
+  /* open() of /proc/PID/fd/N where the file has no dentry (pipes, host descriptors): another open file on the same object;
+   * flags as of open(2). NULL: -ENXIO, as for sockets. */
+  int (*reopen)(struct file *f, int flags, struct file **out);
   /* The last reference is gone. */
   void (*release)(struct file *f);
 };
