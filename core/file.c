@@ -1,0 +1,95 @@
+#include "file.h"
+#include "errno.h"
+#include "task.h"
+#include <stdlib.h>
+
+void (*file_vfs_release)(struct file *f);
+void (*file_vfs_close)(struct file *f, struct fdtable *t);
+int (*file_vfs_write_prepare)(struct file *f, struct uio *u, off_t pos);
+void (*file_vfs_done)(struct file *f, bool wrote);
+void (*file_epoll_release)(struct file *f);
+
+struct file *file_new(const struct file_ops *ops, int flags, void *priv) {
+  struct file *f = calloc(1, sizeof *f);
+  if (!f)
+    return NULL;
+  ref_init(&f->ref);
+  f->ops = ops;
+  f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+  f->priv = priv;
+  fmutex_init(&f->pos_lock);
+  return f;
+}
+
+void file_put(struct file *f) {
+  if (!f || !ref_put(&f->ref))
+    return;
+  if (f->epitems && file_epoll_release)
+    file_epoll_release(f);
+  if (f->ops && f->ops->release)
+    f->ops->release(f);
+  if (file_vfs_release)
+    file_vfs_release(f);
+  free(f);
+}
+
+/* Linux serialises calls at the shared position only for what has one, and never pipes or terminals, where a blocked
+ * reader would otherwise hold up a writer. A description that one call alone can reach needs no lock. */
+static bool lock_pos(struct file *f, const off_t *pos) {
+  if (pos || !(f->fmode & FMODE_ATOMIC_POS))
+    return false;
+  fmutex_lock(&f->pos_lock);
+  return true;
+}
+
+ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
+  if (!file_can_read(f))
+    return -EBADF;
+  if (!f->ops->read)
+    return -EINVAL;
+  if (f->flags & O_NONBLOCK)
+    u->nonblock = true;
+  bool locked = lock_pos(f, pos);
+  off_t at = pos ? *pos : f->pos;
+  ssize_t n = f->ops->read(f, u, &at);
+  if (pos)
+    *pos = at;
+  else
+    f->pos = at;
+  if (locked)
+    fmutex_unlock(&f->pos_lock);
+  if (n > 0 && f->inode && file_vfs_done)
+    file_vfs_done(f, false);
+  return n;
+}
+
+ssize_t file_write(struct file *f, struct uio *u, off_t *pos) {
+  if (!file_can_write(f))
+    return -EBADF;
+  if (!f->ops->write)
+    return -EINVAL;
+  if (f->flags & O_NONBLOCK)
+    u->nonblock = true;
+  bool locked = lock_pos(f, pos);
+  off_t at = pos ? *pos : f->pos;
+  ssize_t n = 0;
+  if ((f->fmode & FMODE_REG) && u->resid && file_vfs_write_prepare)
+    n = file_vfs_write_prepare(f, u, at);
+  if (!n)
+    n = f->ops->write(f, u, &at);
+  if (pos)
+    *pos = at;
+  else
+    f->pos = at;
+  if (locked)
+    fmutex_unlock(&f->pos_lock);
+  if (n > 0 && f->inode && file_vfs_done)
+    file_vfs_done(f, true);
+  return n;
+}
+
+uint32_t file_poll(struct file *f) {
+  if (!f->ops->poll)
+    return EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+  return f->ops->poll(f);
+}
