@@ -41,13 +41,20 @@ static inline struct timeval ns_timeval(int64_t ns) {
 int64_t deadline_after(int64_t ns);
 
 /* ---- clocks, as `t` sees them (CPU clocks are those of t's process or of a process or thread of t's kernel) ---- */
-int clock_read(struct task *t, clockid_t id, int64_t *ns);        /* -EINVAL: no such clock */
-int clock_resolution(struct task *t, clockid_t id, int64_t *ns);  /* the same */
+int clock_read(struct task *t, clockid_t id, int64_t *ns);       /* -EINVAL: no such clock */
+int clock_resolution(struct task *t, clockid_t id, int64_t *ns); /* the same */
 bool clock_is_cpu(clockid_t id);
 /* Can timers and sleeps use it? 0, -EINVAL (no such clock) or -EOPNOTSUPP. */
 int clock_can_sleep(struct task *t, clockid_t id);
 /* The loop's deadline for the moment when a wall clock (not a CPU clock) shows `ns`. */
 int64_t clock_deadline(clockid_t id, int64_t ns);
+
+/* CPU clocks in two steps, for timers: whose time it is (borrowed), and the time. `which`: opaque. -EINVAL: no such
+ * clock, or gone. */
+int cpu_clock_target(struct task *t, clockid_t id, struct pid **pid, bool *thread, int *which);
+int cpu_clock_sample(struct pid *pid, bool thread, int which, int64_t *ns);
+/* They make no events and so are sampled: how long to wait before looking again when `left` ns are missing. */
+int64_t cpu_clock_delay(const struct kernel *k, int64_t left);
 
 /* ---- CPU time of guests, from the host's accounting ---- */
 struct cpu_times {
@@ -75,24 +82,26 @@ struct itimer_val {
   int64_t value, interval; /* ns left, 0: not armed; period */
 };
 int itimer_get(struct process *p, int which, struct itimer_val *out);
-int itimer_set(struct process *p, int which, const struct itimer_val *val, struct itimer_val *old); /* old may be NULL */
+int itimer_set(struct process *p, int which, const struct itimer_val *val,
+               struct itimer_val *old); /* old may be NULL */
+void itimers_free(struct process *p);   /* part of timers_exit() */
 
 /* ---- POSIX timers ---- */
 struct posix_timer_args {
   clockid_t clock;
-  int notify;           /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID (SIGEV_THREAD is libc's) */
+  int notify; /* SIGEV_SIGNAL, SIGEV_NONE, SIGEV_THREAD_ID (SIGEV_THREAD is libc's) */
   int signo;
-  uint64_t value;       /* sigev_value */
-  bool default_value;   /* no sigevent was given: si_value is the timer's id */
-  int tid;              /* SIGEV_THREAD_ID */
+  uint64_t value;     /* sigev_value */
+  bool default_value; /* no sigevent was given: si_value is the timer's id */
+  int tid;            /* SIGEV_THREAD_ID */
 };
 int posix_timer_create(struct task *t, const struct posix_timer_args *a, int *id);
 int posix_timer_settime(struct task *t, int id, bool absolute, const struct itimer_val *val, struct itimer_val *old);
 int posix_timer_gettime(struct task *t, int id, struct itimer_val *out);
 int posix_timer_getoverrun(struct task *t, int id);
 int posix_timer_delete(struct task *t, int id);
-/* A signal with si_code SI_TIMER was taken off a queue of p's: fills in si_overrun and goes on with the timer's period. Called
- * by whoever dequeues signals. */
+/* A signal with si_code SI_TIMER was taken off a queue of p's: fills in si_overrun and goes on with the timer's period.
+ * Called by whoever dequeues signals. */
 void posix_timer_dequeued(struct process *p, siginfo_t *info);
 
 /* ---- life of a process ---- */
