@@ -12,7 +12,8 @@ struct gofer_tree {
 };
 /*
  * Serve until the peer hangs up. The caller has already arranged mounts and pivoted into them; this opens the trees,
- * drops capabilities to the few it needs, installs its seccomp filter, and loops. `sock` is a SOCK_SEQPACKET socket. Returns the exit code.
+ * drops capabilities to the few it needs, installs its seccomp filter, and loops. `sock` is a SOCK_SEQPACKET socket.
+ * Returns the exit code.
  */
 int gofer_serve(int sock, const struct gofer_tree *trees, int ntrees);
 
