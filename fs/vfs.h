@@ -273,7 +273,7 @@ struct vfs {
   int next_mount_id;
   unsigned next_dev_minor;
   struct waitq mounts_wq; /* poll on /proc/mounts */
-  struct mount *fdlink_mnt; /* fs/anon_path.c: files without a path, when reached through /proc/PID/fd; NULL until needed */
+  struct super *hostfd_sb; /* fs/hostfd.c: of the inodes of inherited host descriptors; NULL until needed */
   uint64_t mounts_seq;    /* counts changes of the table */
   TAILQ_HEAD(, dentry) lru; /* unused dentries, the least recently used first */
   int nlru, lru_max;
