@@ -44,6 +44,7 @@ struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosui
 /* ---- pids ---- */
 struct pid { /* a number, and what bears it. Lives while anything refers to it */
   ref_t ref;
+  struct kernel *k;
   int nr;
   struct task *task;       /* the thread of this tid, or NULL */
   struct process *process; /* the process of this pid (also as a zombie), or NULL */
@@ -192,6 +193,8 @@ struct clone_args_k { /* struct clone_args of clone3(2), decoded and checked for
   uint64_t stack, stack_size, tls, parent_tid, child_tid, pidfd;
   int set_tid[8];
   int nset_tid;
+  /* Called before the child runs, to hand out its pidfd (which is fs/'s). -errno undoes the clone. May be NULL. */
+  int (*made)(struct task *t, struct pid *child, const struct clone_args_k *a);
 };
 /* clone(2) in all its forms: the new tid, or -errno. */
 int64_t task_clone(struct task *t, const struct clone_args_k *a);
@@ -212,10 +215,6 @@ void task_vfork_done(struct task *t);
  * process belong to t alone: plat_kill(old ctx) ends them.
  */
 int task_dethread(struct task *t);
-/* exec, just before plat_kill() of the old context: the CPU time of the host process goes to proc->dead. */
-void task_account_host(struct task *t);
-/* Live or zombie process of t whose threads are all gone from task_exit's point of view. */
-static inline bool process_dead(const struct process *p) { return p->zombie; }
 /* wait4/waitid: see syscalls/wait.c */
 struct wait_opts {
   int which;              /* P_ALL, P_PID, P_PGID */
@@ -229,14 +228,16 @@ int64_t process_wait(struct task *t, struct wait_opts *w); /* the pid, 0 (WNOHAN
 
 /* A child of p, or p itself as a child, changed state: see wait_child.c. */
 void process_reap(struct process *p); /* a zombie: unlink it, free its pid. May free p */
+/* setuid(2) and relatives: what the change of user ids from `old` does to the capabilities (SECBIT_NO_SETUID_FIXUP aside). */
+void cred_fixup_setuid(struct cred *c, const struct cred *old);
+void cred_fixup_setfsuid(struct cred *c, const struct cred *old);
+/* The process's side of a successful exec, after task_dethread() and with the new mm in place: signal handlers, timers, exit
+ * signal, robust list, vfork parent. Files, credentials and mm are exec_program's. */
+void task_exec_reset(struct task *t);
 /* May `c`'s owner signal p (kill(2), SIGCONT within a session aside)? */
 bool cred_may_signal(const struct cred *c, const struct cred *target);
 /* ptrace_may_access(): same ids and dumpable, or CAP_SYS_PTRACE. For /proc/PID, process_vm_readv, pidfd_getfd, kcmp. */
 bool task_may_access(struct task *t, struct task *target);
-
-/* pidfds; core/pidfd.c. */
-int pidfd_file_new(struct pid *pid, int flags, struct file **out); /* takes its own reference of pid */
-struct pid *pidfd_pid_borrow(struct file *f);                      /* NULL if f is no pidfd; lives as long as f */
 
 /* Make the host thread or the parked fiber of t look at its signals. */
 void task_notify_signal(struct task *t);
@@ -256,6 +257,8 @@ int process_set_rlimit(struct task *caller, struct process *p, int which, const 
 int process_setsid(struct process *p);                 /* the new sid, or -EPERM */
 int process_setpgid(struct task *t, int pid, int pgid);
 bool process_group_orphaned(struct pid *pgrp);
+/* The same as if `without` were gone already. */
+bool process_group_orphaned_without(struct pid *pgrp, const struct process *without);
 void task_set_cred(struct task *t, struct cred *c);    /* takes its own reference */
 void task_rusage(struct task *t, struct rusage_acc *out);
 void process_rusage(struct process *p, struct rusage_acc *out); /* live threads and dead ones */

@@ -1,0 +1,157 @@
+/* Credentials and capabilities: credentials(7), capabilities(7), security/commoncap.c of Linux. */
+#include "kernel.h"
+#include "task.h"
+#include <linux/capability.h>
+#include <linux/securebits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CAP_BIT(c) (1ull << (c))
+/* What setfsuid(2) takes away from and gives to fsuid 0. */
+#define CAP_FS_SET                                                                                                     \
+  (CAP_BIT(CAP_CHOWN) | CAP_BIT(CAP_MKNOD) | CAP_BIT(CAP_DAC_OVERRIDE) | CAP_BIT(CAP_DAC_READ_SEARCH) |                \
+   CAP_BIT(CAP_FOWNER) | CAP_BIT(CAP_FSETID) | CAP_BIT(CAP_LINUX_IMMUTABLE) | CAP_BIT(CAP_MAC_OVERRIDE))
+
+struct cred *cred_new(void) {
+  struct cred *c = calloc(1, sizeof *c);
+  if (c)
+    ref_init(&c->ref);
+  return c;
+}
+
+struct cred *cred_dup(const struct cred *c) {
+  struct cred *n = malloc(sizeof *n);
+  if (!n)
+    return NULL;
+  *n = *c;
+  ref_init(&n->ref);
+  n->groups = NULL;
+  if (c->ngroups > 0) {
+    n->groups = malloc((size_t)c->ngroups * sizeof *n->groups);
+    if (!n->groups) {
+      free(n);
+      return NULL;
+    }
+    memcpy(n->groups, c->groups, (size_t)c->ngroups * sizeof *n->groups);
+  }
+  return n;
+}
+
+struct cred *cred_get(struct cred *c) {
+  ref_get(&c->ref);
+  return c;
+}
+
+void cred_put(struct cred *c) {
+  if (!c || !ref_put(&c->ref))
+    return;
+  free(c->groups);
+  free(c);
+}
+
+bool cred_has_cap(const struct cred *c, int cap) {
+  return cap >= 0 && cap <= CAP_LAST && (c->cap_eff & CAP_BIT(cap));
+}
+
+bool cred_in_group(const struct cred *c, uint32_t gid) {
+  if (c->fsgid == gid)
+    return true;
+  for (int i = 0; i < c->ngroups; i++)
+    if (c->groups[i] == gid)
+      return true;
+  return false;
+}
+
+/* commoncap's privileged root: a program run by uid 0 is treated as if all file capabilities were set. */
+static bool exec_root_caps(struct cred *c) {
+  if (c->securebits & SECBIT_NOROOT)
+    return false;
+  if (c->euid == 0 || c->uid == 0)
+    c->cap_prm = c->cap_bnd | c->cap_inh;
+  return c->euid == 0;
+}
+
+struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid) {
+  struct cred *c = cred_dup(old);
+  if (!c)
+    return NULL;
+  if (!nosuid && !old->no_new_privs) {
+    if (st->st_mode & S_ISUID)
+      c->euid = st->st_uid;
+    if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+      c->egid = st->st_gid;
+  }
+  c->cap_prm = 0; /* no file capabilities: P'(permitted) comes from root and the ambient set alone */
+  bool effective = exec_root_caps(c);
+  bool setid = c->euid != old->uid || c->egid != old->gid;
+  if (old->no_new_privs && (setid || (c->cap_prm & ~old->cap_prm))) {
+    c->euid = c->uid;
+    c->egid = c->gid;
+    c->cap_prm &= old->cap_prm;
+  }
+  c->suid = c->fsuid = c->euid;
+  c->sgid = c->fsgid = c->egid;
+  if (setid)
+    c->cap_amb = 0;
+  c->cap_prm |= c->cap_amb;
+  c->cap_eff = effective ? c->cap_prm : c->cap_amb;
+  c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
+  return c;
+}
+
+void cred_fixup_setuid(struct cred *c, const struct cred *old) {
+  if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+    return;
+  bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
+  bool has_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+  if (had_root && !has_root) {
+    if (!(c->securebits & SECBIT_KEEP_CAPS))
+      c->cap_prm = c->cap_eff = 0;
+    c->cap_amb = 0; /* kept permitted capabilities are not passed on */
+  }
+  if (old->euid == 0 && c->euid != 0)
+    c->cap_eff = 0;
+  if (old->euid != 0 && c->euid == 0)
+    c->cap_eff = c->cap_prm;
+}
+
+void cred_fixup_setfsuid(struct cred *c, const struct cred *old) {
+  if (c->securebits & SECBIT_NO_SETUID_FIXUP)
+    return;
+  if (old->fsuid == 0 && c->fsuid != 0)
+    c->cap_eff &= ~CAP_FS_SET;
+  if (old->fsuid != 0 && c->fsuid == 0)
+    c->cap_eff |= c->cap_prm & CAP_FS_SET;
+}
+
+void task_set_cred(struct task *t, struct cred *c) {
+  struct cred *old = t->cred;
+  t->cred = cred_get(c);
+  if (!old)
+    return;
+  /* commit_creds(): whoever gains anything must not be traced or dumped by those who could before. */
+  if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid || old->fsgid != c->fsgid ||
+      (c->cap_prm & ~old->cap_prm)) {
+    struct task *o;
+    LIST_FOREACH(o, &t->proc->threads, thread_link) o->dumpable_off = true;
+    t->pdeath_signal = 0;
+  }
+  cred_put(old);
+}
+
+bool cred_may_signal(const struct cred *c, const struct cred *target) {
+  return c->euid == target->suid || c->euid == target->uid || c->uid == target->suid || c->uid == target->uid ||
+         cred_has_cap(c, CAP_KILL);
+}
+
+bool task_may_access(struct task *t, struct task *target) {
+  if (t->proc == target->proc)
+    return true;
+  const struct cred *c = t->cred, *o = target->cred;
+  if (cred_has_cap(c, CAP_SYS_PTRACE))
+    return true;
+  if (c->uid != o->euid || c->uid != o->suid || c->uid != o->uid || c->gid != o->egid || c->gid != o->sgid ||
+      c->gid != o->gid)
+    return false;
+  return !target->dumpable_off && !(o->cap_prm & ~c->cap_prm);
+}
