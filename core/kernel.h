@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 #include <sys/utsname.h>
 
+struct futex_table;
 struct vfs;
 struct net;
 struct plat;
@@ -22,6 +23,8 @@ struct kernel_hooks {
   void (*tty_session_exit)(struct process *leader);    /* the leader of a session with a terminal died: hang up */
   void (*process_reaped)(struct process *p);           /* init died or an exec'd process ended: oci/ tells who waits */
   int (*shm_file)(size_t len, const char *name, struct file **out); /* anonymous shared memory: tmpfs makes the file */
+  unsigned (*file_mount_flags)(const struct file *f);   /* MS_NOEXEC, MS_NOSUID, … of the mount f was opened through; 0 without one */
+  int (*file_stat)(struct file *f, struct stat *st);    /* fstat(2), for exec's set-id bits. May park */
 };
 
 RB_HEAD(pid_tree, pid);
@@ -32,6 +35,8 @@ struct kernel {
   struct kernel_hooks hooks;
   struct vfs *vfs;
   struct net *net;
+  struct tty_table *ttys;       /* fs/tty_core.c: terminals by number; NULL until the first */
+  struct futex_table *futexes;  /* core/futex.c; made at the first wait */
   struct unix_net *unix_net; /* net/unix.c's: abstract names, descriptors in flight */
 
   struct pid_tree pids;

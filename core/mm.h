@@ -26,8 +26,19 @@ struct area { /* vm_area_struct */
   enum area_kind kind;
   struct file *file;   /* counted; the file mapped, or for anonymous shared memory the internal memfd-backed file; NULL for private anonymous */
   off_t off;           /* offset of start in the guest's file */
-  int advice;          /* MADV_DONTFORK, MADV_WIPEONFORK, … in force */
+  int advice;          /* AREA_DONTFORK, … in force */
+  int host_fd;         /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
+  off_t host_off;      /* offset of start in host_fd */
+  uint8_t *checked;    /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
+  int64_t checked_at;  /* when that bitmap was started; it is believed for some seconds */
+  struct area *dead_next; /* areas taken out of the tree, waiting to be freed outside of it */
 };
+/* Bits of area.advice */
+#define AREA_DONTFORK 1
+#define AREA_WIPEONFORK 2
+#define AREA_DONTDUMP 4
+#define AREA_HUGEPAGE 8
+#define AREA_NOHUGEPAGE 16
 
 struct mm {
   ref_t ref;                   /* tasks that use it */
@@ -43,7 +54,18 @@ struct mm {
   uint64_t auxv[64];           /* as given to the program: /proc/PID/auxv */
   int nauxv;
   struct file *exe;            /* /proc/PID/exe; counted */
+  int nareas;
+  int lock_future;             /* mlockall(MCL_FUTURE): MAP_LOCKED for new areas, else 0 */
+  bool aslr_off;               /* personality(ADDR_NO_RANDOMIZE) at exec */
+  uint64_t gap_from, gap_hole; /* no gap above gap_from (below mmap_top) is larger than gap_hole: see area.c */
+  struct mm_moved {            /* the last mremap that moved, kept to undo it if the host refuses */
+    uint64_t from, from_len, to, to_len;
+    bool kept;                 /* MREMAP_DONTUNMAP */
+  } moved;
 };
+/* Iterate with RB_FOREACH(a, area_tree, &m->areas), without parking in the loop. */
+int area_cmp(const struct area *a, const struct area *b);
+RB_PROTOTYPE(area_tree, area, link, area_cmp)
 
 struct task;
 struct mm *mm_get(struct mm *m);
@@ -65,6 +87,12 @@ int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice);
 void mm_order_failed(struct task *t, const struct plat_event *ev);
 /* A fault: true if it was mended (the stack grew) and the guest can go on; else *sig and *code say what to raise. */
 bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code);
+
+int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, bool lock);
+int64_t mm_mlockall(struct task *t, int flags); /* flags 0: munlockall */
+int64_t mm_msync(struct task *t, uint64_t addr, uint64_t len, int flags);
+/* Is all of the range mapped? 0 or -ENOMEM */
+int mm_check_mapped(struct mm *m, uint64_t addr, uint64_t len);
 
 /* Other address spaces (procfs, ptrace, process_vm_readv). Bytes copied or -errno. */
 ssize_t mm_read(struct mm *m, void *dst, uint64_t addr, size_t len);

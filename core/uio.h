@@ -18,6 +18,7 @@ struct uio {
   struct mm *mm;     /* NULL: Sentry memory. Borrowed */
   bool nonblock;     /* RWF_NOWAIT, MSG_DONTWAIT or O_NONBLOCK: return -EAGAIN instead of parking */
   int rwf;           /* RWF_* of preadv2/pwritev2 */
+  struct iovec *alloc; /* what uio_done() frees: iov itself moves on */
 };
 
 /* Both return the bytes copied, short on a bad page, -EFAULT if none could be and n > 0. They advance u. */
@@ -33,4 +34,6 @@ void uio_kernel(struct uio *u, struct iovec *iov, void *buf, size_t n);
 int uio_user(struct uio *u, struct iovec *iov, uint64_t addr, size_t n);
 /* Copies a guest's iovec array; `fast` holds up to `nfast` entries, more are allocated. uio_done() frees. -EFAULT, -EINVAL, as import_iovec. */
 int uio_user_vec(struct uio *u, struct iovec *fast, int nfast, uint64_t uvec, unsigned long n);
+/* The checks of import_iovec() on a copied array: -EINVAL, -EFAULT; cuts the total to MAX_RW_COUNT. */
+int uio_check_vec(struct iovec *v, int n, size_t *total);
 void uio_done(struct uio *u, struct iovec *fast);
