@@ -15,3 +15,5 @@ void tty_console_resized(struct file *f);
 int hostfd_file_new(struct kernel *k, int fd, struct file **out);
 /* Make the console the controlling terminal of t's session (t is a session leader). */
 int tty_set_controlling(struct file *f, struct task *t);
+/* The leader of a session died: hang its terminal up. For kernel_hooks. */
+void tty_session_exit(struct process *leader);
