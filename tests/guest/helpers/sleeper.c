@@ -1,0 +1,6 @@
+/* Sleeps until it is killed. */
+#include "../guest.h"
+int main(void) {
+  for (;;)
+    pause();
+}
