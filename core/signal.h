@@ -29,6 +29,7 @@ struct sighand { /* shared by CLONE_SIGHAND */
 struct sigqueue {
   TAILQ_ENTRY(sigqueue) link;
   siginfo_t info;
+  struct process *charged; /* whose nsigqueued counts it */
   void *timer; /* the POSIX timer it belongs to, or NULL: overruns are counted there */
 };
 struct sigpending {
@@ -89,9 +90,15 @@ int signal_action(struct task *t, int sig, const struct ksigaction *new_or_null,
 int signal_altstack(struct task *t, const stack_t *new_or_null, stack_t *old_or_null, uint64_t sp);
 void signal_exec_reset(struct task *t);   /* exec: handlers to SIG_DFL, altstack off; the sighand is t's alone before */
 sigset64_t signal_pending_set(const struct task *t); /* rt_sigpending(2): private and shared, blocked */
+/* A stop signal's default action for t's process. */
+void signal_begin_stop(struct task *t, int sig);
+/* A group stop under way: t, new, takes part in it. */
+void signal_join_stop(struct task *t);
 /* Stops under way: t takes part, parks until SIGCONT or its death. */
 void signal_stop_here(struct task *t);
 void signal_task_leaves(struct task *t);  /* t exits: group stops must not wait for it; shared signals go to others */
+void signal_flush(struct process *p, sigset64_t set); /* from all queues of p and its threads */
+void signal_pending_init(struct sigpending *p);
 /* kill(2) and relatives: may t send sig to p? 0 or -EPERM. */
 int signal_check_permission(struct task *t, struct process *p, int sig);
 void siginfo_user(struct task *t, int sig, int code, siginfo_t *info); /* fills in pid and uid of the caller */

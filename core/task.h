@@ -133,6 +133,8 @@ struct process { /* signal_struct: what all threads of a thread group share */
   LIST_HEAD(, task) threads;
   int nthreads;                 /* entries of `threads`: with a leader that has exited while others live */
   int nlive;                    /* of those, the ones that have not begun to exit */
+  int nusers;                   /* … that may still use their context; with the last one the host process ends */
+  int nunfinished;              /* … that task_exit() has not finished with; with the last one p is a zombie */
   struct process *parent;       /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
   LIST_HEAD(, process) children;
   LIST_ENTRY(process) sibling;
@@ -167,8 +169,7 @@ struct process { /* signal_struct: what all threads of a thread group share */
     uint64_t utime, stime;      /* ns */
     uint64_t min_flt, maj_flt, nvcsw, nivcsw, maxrss_kb, inblock, oublock;
   } dead, children_acc;         /* of threads that ended; of reaped children */
-  uint64_t cpu_done_utime, cpu_done_stime; /* of host processes left behind; see process_cpu_retire() in timers.h */
-  int host_pid;                 /* the host process last seen, for its CPU clock; 0: none */
+  int host_pid;                 /* of the host process when it is not the leader's thread (after task_dethread()); else 0 */
   struct itimer itimer[3];
   void *itimer_priv[3];
   void *posix_timers;
@@ -215,6 +216,9 @@ void task_vfork_done(struct task *t);
  * process belong to t alone: plat_kill(old ctx) ends them.
  */
 int task_dethread(struct task *t);
+/* Just before the host process that t runs in goes away (exec's plat_kill() of the old context; task_exit() does it
+ * itself): its CPU time moves to proc->dead. */
+void task_account_host(struct task *t);
 /* wait4/waitid: see syscalls/wait.c */
 struct wait_opts {
   int which;              /* P_ALL, P_PID, P_PGID */
