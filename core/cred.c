@@ -1,4 +1,5 @@
 /* Credentials and capabilities: credentials(7), capabilities(7), security/commoncap.c of Linux. */
+#include "errno.h"
 #include "kernel.h"
 #include "task.h"
 #include <linux/capability.h>

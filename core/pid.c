@@ -1,4 +1,5 @@
 /* The table of numbers: each struct pid may bear a thread, a process, a process group and a session at once. */
+#include "errno.h"
 #include "kernel.h"
 #include "task.h"
 #include <stdlib.h>
@@ -6,8 +7,8 @@
 #define RESERVED_PIDS 300 /* kernel/pid.c: numbers below are not given again after the first wrap */
 
 static int pid_cmp(struct pid *a, struct pid *b) { return a->nr < b->nr ? -1 : a->nr > b->nr; }
-RB_PROTOTYPE_STATIC(pid_tree, pid, link, pid_cmp)
-RB_GENERATE_STATIC(pid_tree, pid, link, pid_cmp)
+RB_PROTOTYPE_INTERNAL(pid_tree, pid, link, pid_cmp, static __attribute__((unused)))
+RB_GENERATE_INTERNAL(pid_tree, pid, link, pid_cmp, static __attribute__((unused)))
 
 struct pid *pid_find_borrow(struct kernel *k, int nr) {
   struct pid key = {.nr = nr};

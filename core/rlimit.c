@@ -1,4 +1,5 @@
 /* Resource limits: getrlimit(2), include/asm-generic/resource.h of Linux for the defaults. */
+#include "errno.h"
 #include "kernel.h"
 #include "task.h"
 #include <linux/capability.h>

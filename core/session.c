@@ -1,4 +1,5 @@
 /* Process groups and sessions: setsid(2), setpgid(2), credentials(7). */
+#include "errno.h"
 #include "kernel.h"
 #include "task.h"
 
