@@ -18,48 +18,16 @@ int64_t deadline_after(int64_t ns) {
 
 /* ---- CPU time ---- */
 
-static uint64_t host_cpu_ns(int host_pid, int which) {
-  struct timespec ts;
-  clockid_t id = (clockid_t)(~(unsigned)host_pid << 3 | which);
-  if (host_pid <= 0 || clock_gettime(id, &ts))
-    return 0;
-  return (uint64_t)ts.tv_sec * NSEC_PER_SEC + ts.tv_nsec;
-}
-
-/* The host clock of a process can be read through its leader only, and the leader may have ended before the others. */
-static int process_host_pid(struct process *p) {
-  if (p->leader && p->leader->ctx)
-    p->host_pid = plat_ctx_host_tid(p->leader->ctx);
-  return p->host_pid;
-}
-
-static struct cpu_times host_process_times(struct process *p) {
-  int pid = process_host_pid(p);
-  uint64_t user = host_cpu_ns(pid, CPUCLOCK_VIRT), all = host_cpu_ns(pid, CPUCLOCK_SCHED);
-  if (user > all)
-    all = user;
-  return (struct cpu_times){.utime = user, .stime = all - user};
-}
-
 struct cpu_times process_cpu_times(struct process *p) {
-  struct cpu_times c = host_process_times(p);
-  c.utime += p->cpu_done_utime;
-  c.stime += p->cpu_done_stime;
-  return c;
+  struct rusage_acc ru;
+  process_rusage(p, &ru);
+  return (struct cpu_times){.utime = ru.utime, .stime = ru.stime};
 }
 
 struct cpu_times task_cpu_times(struct task *t) {
-  struct process *p = t->proc;
-  struct cpu_times c = {0};
-  if (p->nthreads <= 1)
-    return process_cpu_times(p);
-  if (t->ctx) {
-    c = host_process_times(p);
-    c.utime /= p->nthreads;
-    c.stime /= p->nthreads;
-  }
-  c.utime += t->last_host_cpu_ns;
-  return c;
+  struct rusage_acc ru;
+  task_rusage(t, &ru);
+  return (struct cpu_times){.utime = ru.utime, .stime = ru.stime};
 }
 
 uint64_t task_cpu_ns(struct task *t) {
@@ -68,14 +36,8 @@ uint64_t task_cpu_ns(struct task *t) {
 }
 
 uint64_t process_cpu_ns(struct process *p) {
-  return host_cpu_ns(process_host_pid(p), CPUCLOCK_SCHED) + p->cpu_done_utime + p->cpu_done_stime;
-}
-
-void process_cpu_retire(struct process *p) {
-  struct cpu_times c = host_process_times(p);
-  p->cpu_done_utime += c.utime;
-  p->cpu_done_stime += c.stime;
-  p->host_pid = 0;
+  struct cpu_times c = process_cpu_times(p);
+  return c.utime + c.stime;
 }
 
 /* ---- reading clocks ---- */

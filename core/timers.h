@@ -56,22 +56,14 @@ int cpu_clock_sample(struct pid *pid, bool thread, int which, int64_t *ns);
 /* They make no events and so are sampled: how long to wait before looking again when `left` ns are missing. */
 int64_t cpu_clock_delay(const struct kernel *k, int64_t left);
 
-/* ---- CPU time of guests, from the host's accounting ---- */
+/* ---- CPU time of guests: what core/rusage.c makes of the host's accounting ---- */
 struct cpu_times {
   uint64_t utime, stime; /* ns */
 };
-/*
- * All CPU time of p, ended threads and programs left behind by exec included: never add process.dead's times to it.
- * Good for zombies if process_cpu_retire() was called in time.
- */
-struct cpu_times process_cpu_times(struct process *p);
-/* One thread's. The host tells another process's threads apart only for single-threaded processes: with several threads
- * the process's time since the last exec is shared out evenly. */
+struct cpu_times process_cpu_times(struct process *p); /* ended threads included */
 struct cpu_times task_cpu_times(struct task *t);
 uint64_t task_cpu_ns(struct task *t);
 uint64_t process_cpu_ns(struct process *p);
-/* To be called just before p's host process goes away (exec, exit of the last thread, exit_group): keeps its time. */
-void process_cpu_retire(struct process *p);
 
 /* ---- sleeping ---- */
 /* nanosleep(2), clock_nanosleep(2). rem is a guest address or 0. Sets t->restart for relative sleeps. */

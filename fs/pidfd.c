@@ -1,0 +1,31 @@
+#include "anon.h"
+#include "../core/task.h"
+#include "vfs.h"
+#include <stdlib.h>
+
+/* pidfd_open(2): readable when the process has ended, hung up when it was reaped. */
+static uint32_t pidfd_poll(struct file *f) {
+  const struct pid *p = f->priv;
+  if (!p->process)
+    return EPOLLIN | EPOLLRDNORM | EPOLLHUP;
+  return p->process->zombie ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static void pidfd_release(struct file *f) {
+  pid_put(f->priv);
+}
+
+static const struct file_ops pidfd_ops = {.name = "pidfd", .poll = pidfd_poll, .release = pidfd_release};
+
+struct file *pidfd_file_new(struct kernel *k, struct pid *p, int flags) {
+  struct file *f = anon_file_new(k, &pidfd_ops, O_RDWR | (flags & O_NONBLOCK), p, "anon_inode:[pidfd]");
+  if (f) {
+    pid_get(p);
+    f->wq = &p->wq;
+  }
+  return f;
+}
+
+struct pid *pidfd_pid_borrow(const struct file *f) {
+  return f->ops == &pidfd_ops ? f->priv : NULL;
+}
