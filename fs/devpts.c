@@ -129,6 +129,7 @@ int devpts_mount(struct kernel *k, const char *options, struct super **out) {
     r = synth_mount(k, "devpts", DEVPTS_SUPER_MAGIC, &root, &tmpl, out);
   if (r)
     return r;
+  free((*out)->options);
   (*out)->options = show_options(&o);
   tab->pts_mode = o.mode;
   tab->pts_gid = o.gid;
