@@ -64,11 +64,20 @@ struct plat_callbacks {
 };
 
 /*
+ * What must be learned while /proc is still visible: early in the launcher, before any pivot_root. -errno and *err,
+ * one sentence naming what the host lacks and the remedy.
+ */
+struct plat_host {
+  uint64_t vvar, vdso, vdso_end;
+};
+int plat_probe(struct plat_host *h, const char **err);
+
+/*
  * Start the platform: clone the zygote into namespaces of its own, install the filter, warm the pool. To be called
  * with the final uid already set, on the loop's stack, before the loop runs. On failure *err is one sentence that names what the
  * host lacks and the remedy, and the result is -errno.
  */
-int plat_new(const struct plat_callbacks *cb, struct plat **out, const char **err);
+int plat_new(const struct plat_callbacks *cb, const struct plat_host *host, struct plat **out, const char **err);
 /* Two halves, when the ring must be opened after the zygote exists (see PLATFORM_RULES, start order). */
 int plat_attach_loop(struct plat *p);
 void plat_free(struct plat *p);
@@ -86,7 +95,10 @@ int plat_listener_fd(const struct plat *p);
 /* A fresh process with an empty address space (only stub and vDSO), stopped, ready for orders and plat_enter(). Parks. */
 int plat_spawn(struct plat *p, struct plat_ctx **out);
 void plat_set_task(struct plat_ctx *c, void *task);
-struct plat_as *plat_ctx_as(struct plat_ctx *c);
+struct plat_as *plat_ctx_as(struct plat_ctx *c); /* borrowed */
+/* An address space outlives its processes while somebody (a struct mm) holds it: reads and writes then give -ESRCH. */
+struct plat_as *plat_as_get(struct plat_as *as);
+void plat_as_put(struct plat_as *as);
 /* The host thread id as seen by the Sentry, and the leader of its host process (for accounting). */
 int plat_ctx_host_tid(const struct plat_ctx *c);
 
@@ -96,7 +108,8 @@ void plat_return(struct plat_ctx *c, int64_t ret);
 void plat_resume(struct plat_ctx *c);
 /* First entry of a fresh context into guest code: all other registers zero, FPU as after FNINIT, MXCSR 0x1f80. */
 void plat_enter(struct plat_ctx *c, uint64_t ip, uint64_t sp);
-/* Ends this thread, and with the last thread the process. The context is gone after the call. */
+/* Ends this thread, and with the last thread the process. The context is gone after the call. The first thread of a
+ * host process stays parked on the host until the others are gone, so that its id goes on naming the address space. */
 void plat_exit(struct plat_ctx *c);
 /* Ends the whole host process at once (exit_group, death by signal, exec): every context of this address space that
  * shares the host process is gone after the call; the caller forgets its pointers to them. */

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #endif
 
+#define STUB_MAGIC 0x42555453
 #define STUB_SLOT_SIZE 0x8000
 #define STUB_SLOTS 4096
 #define STUB_SLOTS_SIZE (STUB_SLOT_SIZE * STUB_SLOTS)
@@ -34,6 +35,7 @@
 /* To STUB_CALL + mmap: an odd address; the stub makes the private anonymous mapping itself, at that address. */
 
 /* ---- programs ---- */
+#ifndef __ASSEMBLER__
 enum stub_opcode {
   STUB_OP_END,     /* leave the handler: a[0] = set RAX?, a[1] = value, a[2] = added to RIP */
   STUB_OP_REPORT,  /* tell the Sentry that everything before is done */
@@ -48,7 +50,6 @@ enum stub_opcode {
   STUB_OP_GETGS,
 };
 
-#ifndef __ASSEMBLER__
 struct stub_op {
   uint32_t op;
   int32_t nr;
@@ -93,7 +94,6 @@ struct stub_zygote_args {
 struct stub_header {
   uint32_t magic, handler, syscall_ret, sigreturn_ret, restorer, zygote;
 };
-#define STUB_MAGIC 0x42555453
 
 _Static_assert(sizeof(struct stub_slot) <= 0x1000 + 0x800, "the slot's command area");
 _Static_assert(sizeof(struct stub_slot) + sizeof(struct stub_zygote_args) <= STUB_STACK_OFF, "zygote arguments");

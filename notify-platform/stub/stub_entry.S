@@ -2,12 +2,13 @@
 #include "stub_abi.h"
 
 	.section .header, "a"
+header:
 	.long STUB_MAGIC
-	.long stub_handler - stub_start
-	.long stub_syscall_ret - stub_start
-	.long stub_sigreturn_ret - stub_start
-	.long stub_restorer - stub_start
-	.long stub_zygote - stub_start
+	.long stub_handler - header
+	.long stub_syscall_ret - header
+	.long stub_sigreturn_ret - header
+	.long stub_restorer - header
+	.long stub_zygote - header
 
 	.text
 

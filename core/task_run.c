@@ -1,0 +1,163 @@
+/*
+ * From an event of the platform to the return into guest code. Every event gets a fiber; on it the call runs, then
+ * signals are taken, then the event is ended. This is the only place that ends events, but for task_exit().
+ */
+#include "errno.h"
+#include "fiber.h"
+#include "kernel.h"
+#include "signal.h"
+#include "task.h"
+#include <signal.h>
+
+struct task *task_current(void) { return fiber_local(); }
+
+static bool must_die(const struct task *t) { return t->killed || t->proc->group_exit; }
+
+static bool is_restart(int64_t ret) { return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK; }
+
+/* The same call once more: nothing of the guest ran meanwhile, so its registers and memory need no second look. */
+static int64_t call_again(struct task *t, int64_t ret) {
+  if (ret == -ERESTART_RESTARTBLOCK && t->restart.fn)
+    return t->restart.fn(t);
+  return t->k->hooks.syscall(t, &t->ev.call);
+}
+
+/* The event is over; what came up while it was being ended is looked at right away. */
+static void entered_guest(struct task *t) {
+  t->fiber = NULL;
+  t->in_guest = true;
+  if (t->ctx && (signal_pending(t) || must_die(t)))
+    plat_interrupt(t->ctx);
+}
+
+static void enter_program(struct task *t) {
+  uint64_t ip = t->entry_ip, sp = t->entry_sp;
+  t->entry_ip = t->entry_sp = 0;
+  plat_set_task(t->ctx, t);
+  plat_enter(t->ctx, ip, sp);
+  entered_guest(t);
+}
+
+static void to_guest(struct task *t, bool from_syscall, int64_t ret) {
+  for (;;) {
+    if (must_die(t)) {
+      task_exit(t, t->proc->group_exit ? t->proc->exit_code : t->exit_code);
+      return;
+    }
+    if (from_syscall && ret == EXEC_DONE) {
+      if (t->restore_blocked)
+        signal_restore_temp_mask(t);
+      enter_program(t);
+      return;
+    }
+    if (signal_pending(t)) {
+      bool pushed = signal_deliver(t, from_syscall, &ret);
+      if (must_die(t))
+        continue;
+      if (pushed) {
+        plat_resume(t->ctx);
+        entered_guest(t);
+        return;
+      }
+    }
+    if (t->restore_blocked) {
+      signal_restore_temp_mask(t);
+      continue;
+    }
+    if (!from_syscall || !is_restart(ret))
+      break;
+    ret = call_again(t, ret);
+  }
+  if (from_syscall)
+    plat_return(t->ctx, ret);
+  else
+    plat_resume(t->ctx);
+  entered_guest(t);
+}
+
+static void take_fault(struct task *t) {
+  const struct plat_event *ev = &t->ev;
+  const struct plat_layout *l = plat_layout(t->k->plat);
+  int sig = ev->fault.signo, code = ev->fault.code;
+  t->min_flt++;
+  if (ev->fault.ip >= l->max && ev->fault.ip < l->vvar) {
+    force_sigsegv(t); /* in the stub: the guest jumped into the middle of it */
+    return;
+  }
+  if (mm_fault(t, ev, &sig, &code))
+    return;
+  siginfo_t info = {.si_signo = sig, .si_code = code};
+  info.si_addr = (void *)ev->fault.addr;
+  force_signal(t, sig, &info);
+}
+
+static void serve_event(void *arg) {
+  struct task *t = arg;
+  fiber_set_local(t);
+  t->fiber = fiber_self();
+  int64_t ret = 0;
+  bool from_syscall = false;
+  switch (t->ev.type) {
+  case PLAT_SYSCALL:
+    from_syscall = true;
+    if (!must_die(t))
+      ret = t->k->hooks.syscall(t, &t->ev.call);
+    break;
+  case PLAT_FAULT:
+    take_fault(t);
+    break;
+  case PLAT_SIGRETURN:
+    signal_sigreturn(t, &t->ev);
+    break;
+  case PLAT_ORDER_FAILED:
+    from_syscall = true;
+    mm_order_failed(t, &t->ev);
+    ret = -t->ev.failed.err;
+    break;
+  case PLAT_INTERRUPTED:
+  case PLAT_DIED:
+    break;
+  }
+  to_guest(t, from_syscall, ret);
+}
+
+/* The host process has gone without an order of ours: to the guest that is a SIGKILL from nowhere. */
+static void bury(void *arg) {
+  struct process *p = arg;
+  process_exit_group(p, SIGKILL);
+  process_put(p);
+}
+
+void task_event(void *task, struct plat_ctx *c, const struct plat_event *ev) {
+  struct task *t = task;
+  (void)c;
+  if (ev->type == PLAT_DIED) {
+    if (fiber_spawn(bury, process_get(t->proc)) < 0)
+      process_put(t->proc);
+    return;
+  }
+  t->ev = *ev;
+  t->in_guest = false;
+  if (fiber_spawn(serve_event, t) < 0) { /* no memory for a stack: the guest hears of it, if it can */
+    t->in_guest = true;
+    if (ev->type == PLAT_SYSCALL)
+      plat_return(t->ctx, -ENOMEM);
+    else
+      plat_kill(t->ctx);
+  }
+}
+
+static void start_task(void *arg) {
+  struct task *t = arg;
+  fiber_set_local(t);
+  t->fiber = fiber_self();
+  to_guest(t, true, t->entry_ip ? EXEC_DONE : 0);
+}
+
+/* For a fork's child (its clone returns 0) and for a new process in which exec_program() has been run. */
+void task_start(struct task *t) {
+  if (t->ctx)
+    plat_set_task(t->ctx, t);
+  if (fiber_spawn(start_task, t) < 0)
+    process_exit_group(t->proc, SIGKILL);
+}
