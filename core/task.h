@@ -219,6 +219,8 @@ int task_dethread(struct task *t);
 /* Just before the host process that t runs in goes away (exec's plat_kill() of the old context; task_exit() does it
  * itself): its CPU time moves to proc->dead. */
 void task_account_host(struct task *t);
+/* PLAT_DIED: the host process of p is gone, no events will come from its contexts. Ends p as if by SIGKILL. On the loop or any fiber. */
+void process_host_died(struct process *p);
 /* wait4/waitid: see syscalls/wait.c */
 struct wait_opts {
   int which;              /* P_ALL, P_PID, P_PGID */
@@ -266,6 +268,7 @@ bool process_group_orphaned_without(struct pid *pgrp, const struct process *with
 void task_set_cred(struct task *t, struct cred *c);    /* takes its own reference */
 void task_rusage(struct task *t, struct rusage_acc *out);
 void process_rusage(struct process *p, struct rusage_acc *out); /* live threads and dead ones */
+void rusage_from_acc(const struct rusage_acc *a, struct rusage *r); /* in getrusage(2)'s form */
 uint64_t task_rlimit(const struct task *t, int which);
 
 /* ---- robust lists and clear_child_tid, on the way out: core/futex.c ---- */

@@ -80,7 +80,7 @@ static void take_fault(struct task *t) {
   const struct plat_layout *l = plat_layout(t->k->plat);
   int sig = ev->fault.signo, code = ev->fault.code;
   t->min_flt++;
-  if (ev->fault.ip >= l->max && ev->fault.ip < l->vvar) {
+  if (ev->fault.ip >= l->max && (ev->fault.ip < l->vvar || ev->fault.ip >= l->vdso_end)) {
     force_sigsegv(t); /* in the stub: the guest jumped into the middle of it */
     return;
   }
@@ -124,13 +124,15 @@ static void serve_event(void *arg) {
 /* The host process has gone without an order of ours: to the guest that is a SIGKILL from nowhere. */
 static void bury(void *arg) {
   struct process *p = arg;
-  process_exit_group(p, SIGKILL);
+  process_host_died(p);
   process_put(p);
 }
 
 void task_event(void *task, struct plat_ctx *c, const struct plat_event *ev) {
   struct task *t = task;
   (void)c;
+  if (!t || (t->exiting && ev->type != PLAT_DIED))
+    return; /* a context that task_exit() left behind, to end with its host process */
   if (ev->type == PLAT_DIED) {
     if (fiber_spawn(bury, process_get(t->proc)) < 0)
       process_put(t->proc);
