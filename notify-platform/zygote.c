@@ -129,8 +129,8 @@ static void __attribute__((noreturn)) zygote_main(const struct zygote_setup *z) 
 
 /* ---- in the Sentry ---- */
 
-/* A place for the stub below the stack and the vDSO, which the kernel puts into the topmost 17 GiB, and where nothing
- * of ours happens to be mapped: the zygote maps with MAP_FIXED_NOREPLACE. */
+/* A place for the stub below the stack, which the kernel puts into the topmost 17 GiB. Something of ours may be mapped
+ * there by chance; the zygote maps with MAP_FIXED_NOREPLACE, and plat_new() tries elsewhere. */
 static uint64_t choose_base(void) {
   uint64_t r = 0;
   if (getrandom(&r, sizeof r, 0) != sizeof r)
@@ -138,25 +138,17 @@ static uint64_t choose_base(void) {
   return 0x7ff000000000ull + (r % 0x4000) * 0x200000ull % 0x700000000ull;
 }
 
+/* Everything but the stub and the vDSO with its data, which newer kernels put among the libraries, older ones above the stack. */
 static void plan_unmapping(struct zygote_setup *z, const struct plat_host *h) {
-  uint64_t lo = z->slots, hi = z->text + STUB_TEXT_SIZE;
+  uint64_t keep[2][2] = {{z->slots, z->text + STUB_TEXT_SIZE}, {h->vvar, h->vdso_end}};
+  int low = keep[0][0] < keep[1][0] ? 0 : 1;
+  uint64_t gaps[3][2] = {{0, keep[low][0]}, {keep[low][1], keep[!low][0]}, {keep[!low][1], TASK_TOP}};
   struct stub_zygote_args *a = &z->args;
-  uint64_t ranges[3][2] = {{0, lo}, {hi, h->vvar}, {h->vdso_end, TASK_TOP}};
   for (int i = 0; i < 3; i++)
-    if (ranges[i][0] < ranges[i][1]) {
-      a->unmap[a->nunmap][0] = ranges[i][0];
-      a->unmap[a->nunmap++][1] = ranges[i][1] - ranges[i][0];
+    if (gaps[i][0] < gaps[i][1]) {
+      a->unmap[a->nunmap][0] = gaps[i][0];
+      a->unmap[a->nunmap++][1] = gaps[i][1] - gaps[i][0];
     }
-}
-
-/* The lowest free descriptor: where the listener will land, as the table is shared and only the zygote opens anything. */
-static int lowest_free_fd(void) {
-  int fd = fcntl(0, F_DUPFD, 0);
-  if (fd < 0)
-    fd = memfd_create("probe", 0);
-  if (fd >= 0)
-    close(fd);
-  return fd;
 }
 
 static int wait_for_listener(struct plat *p, int zygote, const char **err) {
@@ -253,14 +245,15 @@ int plat_new(const struct plat_callbacks *cb, const struct plat_host *host, stru
   TAILQ_INIT(&p->pool);
   TAILQ_INIT(&p->kicked);
   waitq_init(&p->pool_wq);
-  p->slots = choose_base();
-  p->text = p->slots + STUB_SLOTS_SIZE;
-  p->syscall_ret = p->text + hdr->syscall_ret;
-  p->layout = (struct plat_layout){0x10000, p->slots, host->vvar, host->vdso, host->vdso_end};
   p->listener = -1;
-  int pid = -1;
-  (void)lowest_free_fd;
-  int r = start_zygote(p, host, err, &pid);
+  int pid = -1, r = -EIO;
+  for (int tries = 0; tries < 4 && r == -EIO; tries++) {
+    p->slots = choose_base();
+    p->text = p->slots + STUB_SLOTS_SIZE;
+    p->syscall_ret = p->text + hdr->syscall_ret;
+    r = start_zygote(p, host, err, &pid);
+  }
+  p->layout = (struct plat_layout){0x10000, p->slots, host->vvar, host->vdso, host->vdso_end};
   if (r == 0) {
     uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP; /* Linux 6.6; without it calls cost ten times as much across CPUs */
     if (ioctl(p->listener, NOTIF_SET_FLAGS, flags))
