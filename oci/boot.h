@@ -11,7 +11,9 @@ struct boot_args {
   const char *id;
   int gofer_sock;     /* SOCK_SEQPACKET to the gofer */
   int control_sock;   /* listening SOCK_STREAM/SEQPACKET socket: exec, kill, ps, wait, … */
-  int sync_fd;        /* report readiness or one error sentence to `create`; closed after it */
+  int monitor_sock;   /* connection to P, the container's stand-in (control.h) */
+  int sync_fd;        /* report "R" or "E" and one error sentence to `create` (SOCK_SEQPACKET); closed after it */
+  int status_fd;      /* ROOT/ID/status: what `state` shows, or -1 */
   int stdio[3];       /* host descriptors of init, or -1 */
   int console_fd;     /* pty slave if spec->process.terminal, else -1 */
   int log_fd;         /* debug log or -1 */
