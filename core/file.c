@@ -45,8 +45,8 @@ static bool lock_pos(struct file *f, const off_t *pos) {
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
   if (!file_can_read(f))
     return -EBADF;
-  if (!f->ops->read)
-    return -EINVAL;
+  if (!f->ops->read) /* with a position but no regular file: a directory */
+    return (f->fmode & FMODE_ATOMIC_POS) && !(f->fmode & FMODE_REG) ? -EISDIR : -EINVAL;
   if (f->flags & O_NONBLOCK)
     u->nonblock = true;
   bool locked = lock_pos(f, pos);

@@ -3,7 +3,7 @@
  *
  * A file system fills in struct inode_ops and struct super. Operations may park (the gofer answers by message); the VFS
  * holds counted references to everything involved, and for operations that change a directory, that directory's
- * `dir_lock` (two for rename, in address order). Permission checks (mode bits, capabilities, read-only mounts, sticky bits) are the VFS's: a file system
+ * `dir_lock` (two for rename, an ancestor first; and that of a directory being removed). Permission checks (mode bits, capabilities, read-only mounts, sticky bits) are the VFS's: a file system
  * never sees a request that the caller has no right to.
  */
 #pragma once
@@ -249,6 +249,12 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
 ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap);
 int vfs_removexattr(struct task *t, const struct path *p, const char *name);
 
+/* What an open file leads to when its /proc/PID/fd link is followed: its path, or for anonymous files a stand-in (fs/anon.c)
+ * that shows the file's attributes and whose open leads to f->ops->reopen. For procfs' follow operation. */
+int vfs_file_path(struct file *f, struct path *out);
+/* The anonymous file that such a stand-in is of, borrowed; NULL for every other dentry. */
+struct file *vfs_standin_file_borrow(const struct dentry *d);
+
 /* Advisory locks, fs/locks.c. fcntl(2), flock(2). They park. */
 int vfs_flock(struct file *f, int op);
 int vfs_posix_lock(struct task *t, struct file *f, int cmd, struct flock *fl); /* F_GETLK … F_OFD_SETLKW */
@@ -273,6 +279,7 @@ struct vfs {
   int next_mount_id;
   unsigned next_dev_minor;
   struct waitq mounts_wq; /* poll on /proc/mounts */
+  struct mount *anon_mnt; /* fs/anon.c: where names of memfds and stand-ins of anonymous files live; in no namespace */
   struct super *hostfd_sb; /* fs/hostfd.c: of the inodes of inherited host descriptors; NULL until needed */
   uint64_t mounts_seq;    /* counts changes of the table */
   TAILQ_HEAD(, dentry) lru; /* unused dentries, the least recently used first */

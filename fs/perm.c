@@ -1,0 +1,84 @@
+/* Who may do what: path_resolution(7), capabilities(7), fs/namei.c generic_permission of Linux. */
+#include "namei.h"
+#include <linux/capability.h>
+#include <linux/securebits.h>
+
+bool cred_cap(const struct cred *c, int cap) { return !c || cred_has_cap(c, cap); }
+
+bool cred_owns(const struct cred *c, const struct inode *i) {
+  return !c || c->fsuid == i->uid || cred_has_cap(c, CAP_FOWNER);
+}
+
+int inode_permission(const struct cred *c, const struct mount *m, const struct inode *i, int mask) {
+  uint32_t mode = i->mode;
+  mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
+  if ((mask & MAY_WRITE) && (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)) &&
+      (m ? mount_readonly(m) : i->sb->readonly))
+    return -EROFS;
+  if (!c)
+    return 0;
+  uint32_t bits = mode;
+  if (c->fsuid == i->uid)
+    bits >>= 6;
+  else if (((mode >> 3) ^ mode) & 7 & (uint32_t)mask && cred_in_group(c, i->gid))
+    bits >>= 3; /* asked only where group and others differ: it searches the list */
+  if (!((uint32_t)mask & ~bits & 7))
+    return 0;
+  if (S_ISDIR(mode)) {
+    if (!(mask & MAY_WRITE) && cred_has_cap(c, CAP_DAC_READ_SEARCH))
+      return 0;
+    return cred_has_cap(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+  }
+  if (mask == MAY_READ && cred_has_cap(c, CAP_DAC_READ_SEARCH))
+    return 0;
+  /* Nobody runs what nobody may run. */
+  if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_has_cap(c, CAP_DAC_OVERRIDE))
+    return 0;
+  return -EACCES;
+}
+
+int vfs_permission(struct task *t, struct mount *m, struct inode *i, int mask) {
+  return inode_permission(task_cred(t), m, i, mask);
+}
+
+static int access_check(const struct cred *c, const struct path *p, int mode) {
+  struct inode *i = p->dentry->inode;
+  if ((mode & X_OK) && S_ISREG(i->mode) && (p->mnt->flags & MS_NOEXEC))
+    return -EACCES;
+  int r = inode_permission(c, NULL, i, mode);
+  if (r || !(mode & W_OK))
+    return r;
+  bool special = S_ISCHR(i->mode) || S_ISBLK(i->mode) || S_ISFIFO(i->mode) || S_ISSOCK(i->mode);
+  return !special && mount_readonly(p->mnt) ? -EROFS : 0;
+}
+
+/* access(2) asks for the real user, with the capabilities that user would have. */
+int vfs_access(struct task *t, const struct path *p, int mode, bool effective) {
+  if (!t || effective)
+    return access_check(task_cred(t), p, mode);
+  struct cred real = *t->cred; /* borrows the group list */
+  real.fsuid = real.uid;
+  real.fsgid = real.gid;
+  if (!(real.securebits & SECBIT_NO_SETUID_FIXUP))
+    real.cap_eff = real.uid ? 0 : real.cap_prm;
+  return access_check(&real, p, mode);
+}
+
+int may_create(const struct cred *c, struct mount *m, struct inode *dir) {
+  if (dir->dead)
+    return -ENOENT;
+  return inode_permission(c, m, dir, MAY_WRITE | MAY_EXEC);
+}
+
+void new_inode_attr(const struct cred *c, const struct inode *dir, uint32_t mode, struct iattr *a) {
+  *a = (struct iattr){.valid = ATTR_MODE | ATTR_UID | ATTR_GID, .uid = c ? c->fsuid : 0, .gid = c ? c->fsgid : 0};
+  if (dir->mode & S_ISGID) {
+    a->gid = dir->gid;
+    if (S_ISDIR(mode))
+      mode |= S_ISGID;
+    else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && c && !cred_in_group(c, a->gid) &&
+             !cred_has_cap(c, CAP_FSETID))
+      mode &= ~(uint32_t)S_ISGID;
+  }
+  a->mode = mode;
+}

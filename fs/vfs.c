@@ -1,0 +1,229 @@
+#include "anon.h"
+#include "fsnotify.h"
+#include "namei.h"
+#include <stdlib.h>
+
+#define LRU_MAX 20000 /* unused dentries kept: about 6 MB */
+
+/* ---- inodes ---- */
+
+struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode) {
+  struct inode *i = calloc(1, sizeof *i);
+  if (!i)
+    return NULL;
+  ref_init(&i->ref);
+  i->sb = sb;
+  i->ops = ops;
+  i->mode = mode;
+  i->nlink = 1;
+  fmutex_init(&i->dir_lock);
+  fmutex_init(&i->io_lock);
+  i->atime = i->mtime = i->ctime = i->btime = vfs_now();
+  return i;
+}
+
+void inode_put(struct inode *i) {
+  if (!i || !ref_put(&i->ref))
+    return;
+  if (i->ops->evict)
+    i->ops->evict(i);
+  if (i->locks)
+    locks_free_inode(i);
+  free(i->link);
+  free(i);
+}
+
+struct timespec vfs_now(void) {
+  struct timespec ts;
+  clock_gettime(CLOCK_REALTIME_COARSE, &ts);
+  return ts;
+}
+
+/* ---- supers ---- */
+
+struct super *super_new(struct kernel *k, const char *fstype, const struct super_ops *ops, unsigned long magic) {
+  struct super *sb = calloc(1, sizeof *sb);
+  if (!sb)
+    return NULL;
+  ref_init(&sb->ref);
+  sb->ops = ops;
+  sb->fstype = fstype;
+  sb->magic = magic;
+  sb->vfs = k->vfs;
+  sb->volatile_links = magic == 0x9fa0; /* PROC_SUPER_MAGIC */
+  sb->options = strdup("");
+  sb->dev = makedev(0, ++k->vfs->next_dev_minor);
+  return sb;
+}
+
+/* The references are those of mounts and of the maker; the root dentry belongs to the super. */
+void super_put(struct super *sb) {
+  if (!sb || !ref_put(&sb->ref))
+    return;
+  if (sb->root) {
+    dentry_invalidate_children(sb->root);
+    sb->root->unhashed = true;
+    dentry_put(sb->root);
+  }
+  if (sb->ops && sb->ops->kill)
+    sb->ops->kill(sb);
+  free(sb->options);
+  free(sb);
+}
+
+/* ---- buffers ---- */
+
+void *vfs_scratch_get(struct vfs *v) {
+  void *p = v->scratch;
+  v->scratch = NULL;
+  return p ? p : malloc(VFS_SCRATCH);
+}
+
+void vfs_scratch_put(struct vfs *v, void *p) {
+  if (v->scratch)
+    free(p);
+  else
+    v->scratch = p;
+}
+
+/* ---- boot and hooks ---- */
+
+static void release_file(struct file *f) {
+  if (f->inode && f->dentry) {
+    if (f->ops && !(f->flags & O_PATH)) { /* it was opened in full */
+      locks_release(f);
+      fsnotify_file(f, file_can_write(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+    }
+    if (f->fmode & FMODE_WRITER)
+      f->inode->write_count--;
+    if (f->fmode & FMODE_EXEC)
+      f->inode->write_count++;
+  }
+  if (f->dentry)
+    dentry_put(f->dentry);
+  if (f->mnt)
+    mount_put(f->mnt);
+}
+
+static void close_locks(struct file *f, struct fdtable *t) {
+  if (f->inode->locks)
+    locks_close(f, t);
+}
+
+static void io_done(struct file *f, bool wrote) {
+  if (f->dentry)
+    fsnotify_file(f, wrote ? IN_MODIFY : IN_ACCESS);
+}
+
+static int write_prepare(struct file *f, struct uio *u, off_t pos) {
+  if (f->flags & O_APPEND)
+    pos = f->inode->size;
+  uint64_t limit = RLIM_INFINITY;
+  struct task *t = task_current();
+  if (t)
+    limit = task_rlimit(t, RLIMIT_FSIZE);
+  if (limit != RLIM_INFINITY) {
+    if ((uint64_t)pos >= limit) {
+      send_signal_task(t, SIGXFSZ, NULL);
+      return -EFBIG;
+    }
+    /* A write that reaches over the limit is cut, see write(2). */
+    if (u->resid > limit - (uint64_t)pos) {
+      size_t left = limit - (uint64_t)pos;
+      u->resid = left;
+      for (int i = 0; i < u->n; i++) {
+        if (u->iov[i].iov_len > left)
+          u->iov[i].iov_len = left;
+        left -= u->iov[i].iov_len;
+      }
+    }
+  }
+  if (f->inode->mode & (S_ISUID | S_ISGID))
+    return vfs_remove_privs(f);
+  return 0;
+}
+
+static int open_exec(struct task *t, const char *path, struct file **out) {
+  struct open_how_k how = {.flags = O_RDONLY, .exec = true};
+  return vfs_open(t, AT_FDCWD, path, &how, out);
+}
+
+static int shm_file(size_t len, const char *name, struct file **out) {
+  return tmpfs_anon_file(kernel_current(), len, name, 0, out);
+}
+
+static struct fs_ctx *fs_ctx_get_hook(struct fs_ctx *f) {
+  ref_get(&f->ref);
+  return f;
+}
+
+static void fs_ctx_put_hook(struct fs_ctx *f) {
+  if (!f || !ref_put(&f->ref))
+    return;
+  path_put(&f->root);
+  path_put(&f->pwd);
+  mount_ns_put(f->ns);
+  free(f);
+}
+
+static struct fs_ctx *fs_ctx_dup_hook(struct fs_ctx *f) {
+  struct fs_ctx *n = malloc(sizeof *n);
+  if (!n)
+    return NULL;
+  *n = *f;
+  ref_init(&n->ref);
+  path_get(&n->root);
+  path_get(&n->pwd);
+  if (n->ns)
+    ref_get(&n->ns->ref);
+  return n;
+}
+
+struct fs_ctx *fs_ctx_new(const struct path *root) {
+  struct fs_ctx *n = calloc(1, sizeof *n);
+  if (!n)
+    return NULL;
+  ref_init(&n->ref);
+  n->root = n->pwd = *root;
+  path_get(&n->root);
+  path_get(&n->pwd);
+  n->umask = 022;
+  n->ns = root->mnt->ns;
+  if (n->ns)
+    ref_get(&n->ns->ref);
+  return n;
+}
+
+void vfs_install_hooks(struct kernel *k) {
+  k->hooks.open_exec = open_exec;
+  k->hooks.shm_file = shm_file;
+  k->hooks.fs_ctx_get = fs_ctx_get_hook;
+  k->hooks.fs_ctx_put = fs_ctx_put_hook;
+  k->hooks.fs_ctx_dup = fs_ctx_dup_hook;
+  file_vfs_release = release_file;
+  file_vfs_close = close_locks;
+  file_vfs_write_prepare = write_prepare;
+  file_vfs_done = io_done;
+  file_epoll_release = epoll_file_release;
+}
+
+int vfs_init(struct kernel *k) {
+  struct vfs *v = calloc(1, sizeof *v);
+  if (!v)
+    return -ENOMEM;
+  v->k = k;
+  TAILQ_INIT(&v->lru);
+  v->lru_max = LRU_MAX;
+  waitq_init(&v->mounts_wq);
+  fmutex_init(&v->rename_lock);
+  struct mount_ns *ns = calloc(1, sizeof *ns);
+  if (!ns) {
+    free(v);
+    return -ENOMEM;
+  }
+  ref_init(&ns->ref);
+  v->init_ns = ns;
+  k->vfs = v;
+  vfs_install_hooks(k);
+  return 0;
+}
