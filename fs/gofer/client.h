@@ -138,7 +138,6 @@ struct gofer_inode { /* inode->priv */
   bool mapped; /* shared and writable: the host may change mtime at any time */
   struct inode *inode;
   struct gofer_fd *ro, *rw;
-  char *target;            /* symlinks */
   struct gofer_list *list; /* directories of exclusive trees: their entries, if known */
   uint64_t generation;     /* directories: counts changes */
   int64_t checked;         /* shared trees: loop_now() of the last attributes */

@@ -235,6 +235,7 @@ static void gofer_release(struct file *f) {
 
 static const struct file_ops ops = {
     .name = "gofer",
+    .may_block_mmap = true,
     .read = gofer_read,
     .write = gofer_write,
     .llseek = gofer_llseek,

@@ -84,7 +84,7 @@ int gofer_iget(struct gofer_sb *s, const struct gofer_attr *a, char *target, str
   }
   gi->id = id;
   gi->inode = i;
-  gi->target = target;
+  i->link = target;
   i->priv = gi;
   i->ino = gofer_ino(s, a->dev, a->ino);
   gofer_apply_attr(i, a);
@@ -101,7 +101,6 @@ void gofer_evict(struct inode *i) {
   unhash(gofer_sb_of(i), gi);
   gofer_fds_close_idle(gi);
   gofer_list_put(gi->list);
-  free(gi->target);
   free(gi);
   i->priv = NULL;
 }
@@ -243,7 +242,7 @@ int gofer_revalidate(struct dentry *d) {
 }
 
 static ssize_t gofer_readlink(struct inode *i, char *buf, size_t cap) {
-  const char *t = gofer_inode_of(i)->target;
+  const char *t = i->link;
   if (!t)
     return -EINVAL;
   size_t n = strlen(t);
