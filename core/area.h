@@ -66,3 +66,20 @@ bool mm_stack_grow(struct task *t, struct mm *m, struct plat_ctx *c, uint64_t ad
 uint64_t mm_addr_max(void);  /* what plat_layout says, or a constant without a platform (unit tests) */
 uint64_t mm_addr_min(void);
 #define CAP_IPC_LOCK_K 14
+
+/* ---- exec ---- */
+struct exec_new { /* the program being put together, unknown to everybody else until the point of no return */
+  struct task *t;
+  struct mm *mm;
+  struct plat_ctx *ctx;
+  struct iovec *zero;      /* guest ranges that must read zero: the tails of segments' last file pages */
+  int nzero;
+  uint64_t entry, base;    /* first instruction; where the interpreter lies (AT_BASE) */
+  uint64_t prog_entry, phdr;
+  int phnum;
+  uint64_t rnd[6];         /* AT_RANDOM (two words), stack, mmap, load base, brk */
+};
+struct elf_image;
+/* Lay out the program and its interpreter (may be NULL) in n->mm: areas and queued orders. 0 or -errno. May park. */
+int elf_place(struct exec_new *n, struct file *f, const struct elf_image *img, struct file *interp,
+              const struct elf_image *interp_img);

@@ -21,7 +21,16 @@ void mm_put(struct mm *m) {
   area_free_dead(dead);
   if (m->exe)
     file_put(m->exe);
+  if (m->as)
+    plat_as_put(m->as);
   free(m);
+}
+
+void mm_set_as(struct mm *m, struct plat_ctx *c) {
+  struct plat_as *old = m->as;
+  m->as = plat_as_get(plat_ctx_as(c));
+  if (old)
+    plat_as_put(old);
 }
 
 /* Locks of memory are not inherited (mlock(2)); areas under MADV_DONTFORK are not either. */

@@ -42,7 +42,7 @@ struct area { /* vm_area_struct */
 
 struct mm {
   ref_t ref;                   /* tasks that use it */
-  struct plat_as *as;          /* borrowed from the contexts */
+  struct plat_as *as;          /* counted (plat_as_get); set with mm_set_as() */
   RB_HEAD(area_tree, area) areas;
   struct fmutex lock;          /* held over changes, which may park */
   uint64_t mmap_top;           /* top-down search starts here */
@@ -70,7 +70,10 @@ RB_PROTOTYPE(area_tree, area, link, area_cmp)
 struct task;
 struct mm *mm_get(struct mm *m);
 void mm_put(struct mm *m);
-/* fork: a copy of the map for a child whose host address space is being copied by plat_fork. */
+/* The address space of c is m's from now on. */
+void mm_set_as(struct mm *m, struct plat_ctx *c);
+/* fork: a copy of the map for a child whose host address space is being copied by plat_fork. The caller holds m->lock
+ * over plat_fork() and this, and gives the copy its address space with mm_set_as(). NULL: no memory. */
 struct mm *mm_dup(struct mm *m);
 
 struct area *mm_find_borrow(struct mm *m, uint64_t addr);        /* the area that holds addr, or NULL */
@@ -107,6 +110,7 @@ struct exec_args {
   const char *filename;  /* AT_EXECFN, and comm's source */
   char **argv, **envp;   /* Sentry copies, NULL-terminated */
   int argc, envc;
+  bool hidden;           /* filename is /dev/fd/N of a descriptor that exec closes: a script cannot be opened by it (ENOENT) */
 };
 /* Replace t's program (execve(2)): ELF and #!. On success t has a fresh context and mm and the caller's system call must return EXEC_DONE
  * unchanged; before the point of no return errors are -errno with nothing changed; after it the task is killed with SIGKILL/SIGSEGV as Linux does.

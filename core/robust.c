@@ -1,0 +1,73 @@
+/* What a thread leaves behind in user memory when it ends or execs: robust futexes and clear_child_tid. */
+#include "errno.h"
+#include "fiber.h"
+#include "futex.h"
+#include "kernel.h"
+#include "uaccess.h"
+#include <linux/futex.h>
+
+/* The word of a lock that t may hold: mark it and wake a waiter. -errno ends the walk. */
+static int owner_died(struct task *t, uint64_t uaddr, bool pi, bool pending) {
+  uint32_t word, old, tid = (uint32_t)t->tid->nr;
+  if (uaddr & 3)
+    return -EINVAL;
+  if (get_user(&word, uaddr) < 0)
+    return -EFAULT;
+  for (int tries = 0; tries < 1000; tries++) {
+    if (pending && !pi && !(word & FUTEX_TID_MASK)) { /* died between unlocking and waking */
+      futex_wake_user(t->mm, uaddr, 1);
+      return 0;
+    }
+    if ((word & FUTEX_TID_MASK) != tid)
+      return 0;
+    if (!t->ctx)
+      return -EFAULT;
+    int r = plat_atomic32(t->ctx, PLAT_CMPXCHG, uaddr, (word & FUTEX_WAITERS) | FUTEX_OWNER_DIED, word, &old);
+    if (r < 0)
+      return r;
+    if (old == word)
+      break;
+    word = old;
+  }
+  if (!pi && (word & FUTEX_WAITERS))
+    futex_wake_user(t->mm, uaddr, 1);
+  return 0;
+}
+
+static void walk_robust_list(struct task *t) {
+  struct {
+    uint64_t next;
+    int64_t offset;
+    uint64_t pending;
+  } head;
+  if (get_user(&head, t->robust_list) < 0)
+    return;
+  uint64_t entry = head.next, pend = head.pending & ~1ull;
+  for (int i = 0; i < ROBUST_LIST_LIMIT && (entry & ~1ull) != t->robust_list; i++) {
+    uint64_t next, at = entry & ~1ull;
+    int r = get_user(&next, at);
+    if (at != pend && owner_died(t, at + (uint64_t)head.offset, entry & 1, false) < 0)
+      return;
+    if (r < 0)
+      return;
+    entry = next;
+  }
+  if (pend)
+    owner_died(t, pend + (uint64_t)head.offset, head.pending & 1, true);
+}
+
+void futex_exit(struct task *t) {
+  if (!t->mm)
+    return;
+  if (t->robust_list && t->mm->as)
+    walk_robust_list(t);
+  t->robust_list = 0;
+  futex_pi_exit(t);
+  uint64_t tidptr = t->clear_child_tid;
+  t->clear_child_tid = 0;
+  if (!tidptr || t->mm->ref.n < 2)
+    return; /* nobody is left to see it */
+  uint32_t zero = 0;
+  if (!put_user(tidptr, &zero))
+    futex_wake_user(t->mm, tidptr, 1);
+}
