@@ -37,6 +37,7 @@ struct kernel {
   struct net *net;
   struct tty_table *ttys;       /* fs/tty_core.c: terminals by number; NULL until the first */
   struct futex_table *futexes;  /* core/futex.c; made at the first wait */
+  struct inotify *inotifies; /* fs/inotify.c's: all instances, for unmount */
   struct unix_net *unix_net; /* net/unix.c's: abstract names, descriptors in flight */
 
   struct pid_tree pids;
@@ -58,6 +59,7 @@ struct kernel {
   uint64_t mem_total, mem_limit;   /* bytes; limit of the cgroup or total */
   uint64_t next_anon_ino;
 
+  uint64_t nosys_logged[8], nosys_logged_other; /* system calls that were missed already: said once */
   bool strace;
   int log_fd;                   /* debug log or -1 */
   int debug;
