@@ -159,13 +159,13 @@ static int do_open(struct open_op *o, const struct path *p, struct file **out) {
   r = count_access(o, f);
   if (!r)
     r = open_inode(i, f);
-  if (!r)
-    r = truncate_opened(o, p);
   if (r) {
-    if (!f->priv) /* not opened: nothing to release */
-      f->ops = NULL;
+    f->ops = NULL; /* nothing to release */
     return r;
   }
+  r = truncate_opened(o, p);
+  if (r)
+    return r;
   fsnotify_file(f, IN_OPEN);
   *out = f;
   f = NULL;
