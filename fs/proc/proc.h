@@ -1,0 +1,85 @@
+/*
+ * procfs: proc(5). Inodes of /proc/PID refer to a struct pid, not to a task: it outlives the process, and tells when that
+ * is gone. Borrowed tasks are good until the next park.
+ */
+#pragma once
+#include "../../core/kernel.h"
+#include "../synth.h"
+
+#define PROC_SUPER_MAGIC 0x9fa0
+#define USER_HZ 100
+
+/* synth_ent.arg of entries of /proc/PID: what they speak of. */
+#define PROC_WHOLE 0  /* the process */
+#define PROC_THREAD 1 /* one thread: /proc/PID/task/TID */
+
+struct proc_state { /* synth_super.priv */
+  double load[3];
+  int64_t load_at; /* CLOCK_MONOTONIC ns of the last look, 0: never */
+};
+
+/* The task of an inode, or NULL if it has been reaped. */
+struct task *proc_task_borrow(const struct inode *i);
+struct task *proc_task_of_pid_borrow(const struct pid *p);
+/* ptrace_may_access() for the current task; one's own process always. 0 or -EACCES, -ESRCH. */
+int proc_allow(struct inode *i);
+bool proc_may_look(struct task *t); /* the same, asked of a task */
+static inline bool proc_is_thread(const struct inode *i) { return synth_ent_of(i)->arg == PROC_THREAD; }
+
+/* Tables of entries, and generators, by file. */
+extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c */
+extern const struct synth_ent proc_sys_entries[];                     /* sysctl.c */
+extern const struct synth_ent proc_net_entries[];                     /* net.c */
+
+/* stat.c, status.c */
+int proc_stat_show(struct inode *i, struct sbuf *b);
+int proc_statm_show(struct inode *i, struct sbuf *b);
+int proc_status_show(struct inode *i, struct sbuf *b);
+int proc_schedstat_show(struct inode *i, struct sbuf *b);
+int proc_sched_show(struct inode *i, struct sbuf *b);
+int proc_io_show(struct inode *i, struct sbuf *b);
+int proc_limits_show(struct inode *i, struct sbuf *b);
+char proc_state_char(const struct task *t, bool whole);
+/* memory.c */
+struct proc_mem { /* bytes */
+  uint64_t size, rss, shared, text, data, stack;
+};
+/* The host does not tell the Sentry which pages of a guest are present. The estimate counts accessible areas that were
+ * not merely reserved, which is the most that can be resident. */
+void proc_mem_estimate(struct mm *m, struct proc_mem *out);
+uint64_t proc_mem_used(struct kernel *k);
+int proc_cmdline_show(struct inode *i, struct sbuf *b);
+int proc_environ_show(struct inode *i, struct sbuf *b);
+int proc_auxv_show(struct inode *i, struct sbuf *b);
+int proc_maps_show(struct inode *i, struct sbuf *b);
+int proc_smaps_show(struct inode *i, struct sbuf *b);
+int proc_smaps_rollup_show(struct inode *i, struct sbuf *b);
+int proc_mem_open(struct inode *i, struct file *f);
+/* links.c: fd, fdinfo, exe, cwd, root, ns */
+int proc_fd_lookup(struct inode *dir, const char *name, struct synth_child *c);
+int proc_fd_next(struct inode *dir, uint64_t key, struct synth_child *c);
+int proc_fdinfo_lookup(struct inode *dir, const char *name, struct synth_child *c);
+int proc_fdinfo_next(struct inode *dir, uint64_t key, struct synth_child *c);
+ssize_t proc_exe_link(struct inode *i, char *buf, size_t cap);
+int proc_exe_follow(struct inode *i, struct mount **m, struct dentry **d);
+ssize_t proc_cwd_link(struct inode *i, char *buf, size_t cap);
+int proc_cwd_follow(struct inode *i, struct mount **m, struct dentry **d);
+ssize_t proc_root_link(struct inode *i, char *buf, size_t cap);
+int proc_root_follow(struct inode *i, struct mount **m, struct dentry **d);
+extern const struct synth_ent proc_ns_entries[];
+/* mounts.c */
+int proc_mounts_show(struct inode *i, struct sbuf *b);
+int proc_mountinfo_show(struct inode *i, struct sbuf *b);
+int proc_mountstats_show(struct inode *i, struct sbuf *b);
+/* system.c, cpuinfo.c */
+int proc_cpuinfo_show(struct inode *i, struct sbuf *b);
+int proc_meminfo_show(struct inode *i, struct sbuf *b);
+int proc_vmstat_show(struct inode *i, struct sbuf *b);
+int proc_system_stat_show(struct inode *i, struct sbuf *b);
+int proc_uptime_show(struct inode *i, struct sbuf *b);
+int proc_loadavg_show(struct inode *i, struct sbuf *b);
+int proc_version_show(struct inode *i, struct sbuf *b);
+int proc_interrupts_show(struct inode *i, struct sbuf *b);
+int proc_softirqs_show(struct inode *i, struct sbuf *b);
+/* CLOCK_BOOTTIME of the guests, ns */
+int64_t proc_boottime(void);

@@ -1,0 +1,146 @@
+/* The root of procfs: system-wide files, processes by number, self and thread-self. */
+#include "proc.h"
+#include "../../core/errno.h"
+#include "../dev/dev.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static ssize_t self_link(struct inode *i, char *buf, size_t cap) {
+  struct task *t = task_current();
+  return t ? snprintf(buf, cap, "%d", t->proc->pid->nr) : -ENOENT;
+}
+
+static ssize_t thread_self_link(struct inode *i, char *buf, size_t cap) {
+  struct task *t = task_current();
+  return t ? snprintf(buf, cap, "%d/task/%d", t->proc->pid->nr, t->tid->nr) : -ENOENT;
+}
+
+static const struct synth_ent pid_ent = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
+
+/* Threads other than leaders can be looked up, too, but are not listed. */
+static int pid_lookup(struct inode *dir, const char *name, struct synth_child *c) {
+  if (*name < '1' || *name > '9' || strlen(name) > 9)
+    return -ENOENT;
+  char *end;
+  long nr = strtol(name, &end, 10);
+  struct pid *p = *end ? NULL : pid_find_borrow(synth_kernel(dir), (int)nr);
+  if (!p || !proc_task_of_pid_borrow(p))
+    return -ENOENT;
+  c->ent = &pid_ent;
+  c->ctx = pid_get(p);
+  return 0;
+}
+
+static int pid_next(struct inode *dir, uint64_t key, struct synth_child *c) {
+  struct process *p, *best = NULL;
+  LIST_FOREACH(p, &synth_kernel(dir)->processes, all) {
+    if (p->pid && (uint64_t)p->pid->nr >= key && (!best || p->pid->nr < best->pid->nr))
+      best = p;
+  }
+  if (!best)
+    return 0;
+  snprintf(c->name, sizeof c->name, "%d", best->pid->nr);
+  c->ent = &pid_ent;
+  c->key = (uint64_t)best->pid->nr;
+  return 1;
+}
+
+static int kmsg_show(struct inode *i, struct sbuf *b) {
+  const struct kernel *k = synth_kernel(i);
+  sb_put(b, k->dmesg, k->dmesg_len);
+  return 0;
+}
+
+static int consoles_show(struct inode *i, struct sbuf *b) {
+  sb_puts(b, "tty0                 -WU (EC  p  )    4:7\n");
+  return 0;
+}
+
+static const char filesystems[] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tsockfs\n"
+                                  "nodev\tdevpts\nnodev\tmqueue\nnodev\tcgroup2\nnodev\toverlay\n";
+static const char devices[] = "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
+                              "136 pts\n\nBlock devices:\n";
+static const char cgroups[] = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
+                              "cpuset\t0\t1\t1\ncpu\t0\t1\t1\ncpuacct\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n";
+
+static const struct synth_ent sysvipc_entries[] = {
+    {.name = "msg",
+     .mode = S_IFREG | 0444,
+     .text = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime"
+             "      rtime      ctime\n"},
+    {.name = "sem",
+     .mode = S_IFREG | 0444,
+     .text = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"},
+    {.name = "shm",
+     .mode = S_IFREG | 0444,
+     .text = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime"
+             "      dtime      ctime                   rss                  swap\n"},
+    {0},
+};
+static const struct synth_ent empty_dir[] = {{0}};
+
+static const struct synth_ent root_entries[] = {
+    {.name = "bus", .mode = S_IFDIR | 0555, .children = empty_dir},
+    {.name = "cgroups", .mode = S_IFREG | 0444, .text = cgroups},
+    {.name = "cmdline", .mode = S_IFREG | 0444, .text = "quiet\n"},
+    {.name = "consoles", .mode = S_IFREG | 0444, .show = consoles_show},
+    {.name = "cpuinfo", .mode = S_IFREG | 0444, .show = proc_cpuinfo_show},
+    {.name = "devices", .mode = S_IFREG | 0444, .text = devices},
+    {.name = "diskstats", .mode = S_IFREG | 0444, .text = ""},
+    {.name = "filesystems", .mode = S_IFREG | 0444, .text = filesystems},
+    {.name = "fs", .mode = S_IFDIR | 0555, .children = empty_dir},
+    {.name = "interrupts", .mode = S_IFREG | 0444, .show = proc_interrupts_show},
+    {.name = "kmsg", .mode = S_IFREG | 0400, .show = kmsg_show},
+    {.name = "loadavg", .mode = S_IFREG | 0444, .show = proc_loadavg_show},
+    {.name = "locks", .mode = S_IFREG | 0444, .text = ""},
+    {.name = "meminfo", .mode = S_IFREG | 0444, .show = proc_meminfo_show},
+    {.name = "misc", .mode = S_IFREG | 0444, .text = ""},
+    {.name = "modules", .mode = S_IFREG | 0444, .text = ""},
+    {.name = "mounts", .mode = S_IFLNK | 0777, .text = "self/mounts"},
+    {.name = "net", .mode = S_IFLNK | 0777, .text = "self/net"},
+    {.name = "partitions", .mode = S_IFREG | 0444, .text = "major minor  #blocks  name\n\n"},
+    {.name = "self", .mode = S_IFLNK | 0777, .link = self_link},
+    {.name = "softirqs", .mode = S_IFREG | 0444, .show = proc_softirqs_show},
+    {.name = "stat", .mode = S_IFREG | 0444, .show = proc_system_stat_show},
+    {.name = "swaps", .mode = S_IFREG | 0444, .text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"},
+    {.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},
+    {.name = "sysvipc", .mode = S_IFDIR | 0555, .children = sysvipc_entries},
+    {.name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link},
+    {.name = "tty", .mode = S_IFDIR | 0555, .children = empty_dir},
+    {.name = "uptime", .mode = S_IFREG | 0444, .show = proc_uptime_show},
+    {.name = "version", .mode = S_IFREG | 0444, .show = proc_version_show},
+    {.name = "vmstat", .mode = S_IFREG | 0444, .show = proc_vmstat_show},
+    {0},
+};
+static const struct synth_ent root = {
+    .mode = S_IFDIR | 0555, .children = root_entries, .lookup = pid_lookup, .next = pid_next};
+
+static void *ctx_get(void *p) { return pid_get(p); }
+static void ctx_put(void *p) { pid_put(p); }
+
+/* task_dump_owner(): the effective ids own what is theirs to see; root owns what is not dumpable. Directories that all may
+ * read keep their owner. */
+static int proc_alive(struct inode *i) {
+  struct pid *p = synth_ctx(i);
+  if (!p)
+    return 1;
+  struct task *t = proc_task_of_pid_borrow(p);
+  if (!t)
+    return 0;
+  bool hidden = t->dumpable_off && i->mode != (S_IFDIR | 0555);
+  i->uid = hidden || !t->cred ? 0 : t->cred->euid;
+  i->gid = hidden || !t->cred ? 0 : t->cred->egid;
+  return 1;
+}
+
+int proc_mount(struct kernel *k, struct super **out) {
+  struct synth_super tmpl = {.ctx_get = ctx_get, .ctx_put = ctx_put, .alive = proc_alive};
+  tmpl.priv = calloc(1, sizeof(struct proc_state)); /* lives as long as the kernel: procfs is mounted a few times at most */
+  if (!tmpl.priv)
+    return -ENOMEM;
+  int r = synth_mount(k, "proc", PROC_SUPER_MAGIC, &root, &tmpl, out);
+  if (r)
+    free(tmpl.priv);
+  return r;
+}

@@ -1,0 +1,267 @@
+/* /proc/sys: what programs look up. Values are the sandbox's own; what can be changed says so by its mode. */
+#include "proc.h"
+#include "../../core/errno.h"
+#include "../tty_core.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define RO S_IFREG | 0444
+#define RW S_IFREG | 0644
+#define DIR_MODE S_IFDIR | 0555
+#define TEXT(n, t)                                                                                                    \
+  { .name = n, .mode = RO, .text = t "\n" }
+#define SHOW(n, f)                                                                                                    \
+  { .name = n, .mode = RO, .show = f }
+#define DIR(n, t)                                                                                                     \
+  { .name = n, .mode = DIR_MODE, .children = t }
+
+/* ---- kernel ---- */
+static int hostname_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->uts.nodename);
+  return 0;
+}
+static int domainname_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->uts.domainname);
+  return 0;
+}
+static ssize_t set_name(char *to, size_t cap, const char *buf, size_t n) {
+  size_t len = strcspn(buf, "\n");
+  if (len >= cap)
+    return -EINVAL;
+  memcpy(to, buf, len);
+  to[len] = 0;
+  return (ssize_t)n;
+}
+static ssize_t hostname_store(struct inode *i, char *buf, size_t n) {
+  struct utsname *u = &synth_kernel(i)->uts;
+  return set_name(u->nodename, sizeof u->nodename, buf, n);
+}
+static ssize_t domainname_store(struct inode *i, char *buf, size_t n) {
+  struct utsname *u = &synth_kernel(i)->uts;
+  return set_name(u->domainname, sizeof u->domainname, buf, n);
+}
+static int osrelease_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->uts.release);
+  return 0;
+}
+static int ostype_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->uts.sysname);
+  return 0;
+}
+static int version_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->uts.version);
+  return 0;
+}
+static int pid_max_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%d\n", synth_kernel(i)->pid_max);
+  return 0;
+}
+static ssize_t pid_max_store(struct inode *i, char *buf, size_t n) {
+  long v = strtol(buf, NULL, 10);
+  if (v < 301 || v > 4194304)
+    return -EINVAL;
+  synth_kernel(i)->pid_max = (int)v;
+  return (ssize_t)n;
+}
+static int last_pid_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%d\n", synth_kernel(i)->last_pid);
+  return 0;
+}
+static int boot_id_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->boot_id);
+  return 0;
+}
+static int uuid_show(struct inode *i, struct sbuf *b) {
+  uint8_t u[16];
+  if (getrandom(u, sizeof u, GRND_NONBLOCK) != sizeof u)
+    return -EAGAIN;
+  u[6] = (u[6] & 0x0f) | 0x40; /* RFC 9562, version 4 */
+  u[8] = (u[8] & 0x3f) | 0x80;
+  for (int j = 0; j < 16; j++)
+    sb_printf(b, "%s%02x", j == 4 || j == 6 || j == 8 || j == 10 ? "-" : "", u[j]);
+  sb_puts(b, "\n");
+  return 0;
+}
+static int pty_nr_show(struct inode *i, struct sbuf *b) {
+  int n = 0;
+  for (unsigned j = 0; j < TTY_MAX; j++)
+    n += tty_by_index_borrow(synth_kernel(i), j) != NULL;
+  sb_printf(b, "%d\n", n);
+  return 0;
+}
+
+static const struct synth_ent random_entries[] = {
+    SHOW("boot_id", boot_id_show), TEXT("entropy_avail", "256"), TEXT("poolsize", "256"),
+    TEXT("urandom_min_reseed_secs", "60"), SHOW("uuid", uuid_show), TEXT("write_wakeup_threshold", "256"), {0},
+};
+static const struct synth_ent pty_entries[] = {TEXT("max", "2048"), SHOW("nr", pty_nr_show), TEXT("reserve", "0"), {0}};
+
+static const struct synth_ent kernel_entries[] = {
+    TEXT("acct", "4\t2\t30"),
+    TEXT("cad_pid", "1"),
+    TEXT("cap_last_cap", "40"),
+    TEXT("core_pattern", "core"),
+    TEXT("core_uses_pid", "0"),
+    {.name = "domainname", .mode = RW, .show = domainname_show, .store = domainname_store},
+    TEXT("dmesg_restrict", "0"),
+    {.name = "hostname", .mode = RW, .show = hostname_show, .store = hostname_store},
+    TEXT("io_uring_disabled", "2"),
+    TEXT("kptr_restrict", "1"),
+    TEXT("msgmax", "8192"),
+    TEXT("msgmnb", "16384"),
+    TEXT("msgmni", "32000"),
+    TEXT("ngroups_max", "65536"),
+    SHOW("ns_last_pid", last_pid_show),
+    TEXT("numa_balancing", "0"),
+    SHOW("osrelease", osrelease_show),
+    SHOW("ostype", ostype_show),
+    TEXT("overflowgid", "65534"),
+    TEXT("overflowuid", "65534"),
+    TEXT("panic", "0"),
+    TEXT("perf_event_paranoid", "4"),
+    {.name = "pid_max", .mode = RW, .show = pid_max_show, .store = pid_max_store},
+    TEXT("printk", "4\t4\t1\t7"),
+    DIR("pty", pty_entries),
+    DIR("random", random_entries),
+    TEXT("randomize_va_space", "2"),
+    TEXT("sched_child_runs_first", "0"),
+    TEXT("sched_rt_period_us", "1000000"),
+    TEXT("sched_rt_runtime_us", "950000"),
+    TEXT("sem", "32000\t1024000000\t500\t32000"),
+    TEXT("shmall", "18446744073692774399"),
+    TEXT("shmmax", "18446744073692774399"),
+    TEXT("shmmni", "4096"),
+    TEXT("shm_rmid_forced", "0"),
+    TEXT("sysrq", "0"),
+    TEXT("tainted", "0"),
+    TEXT("threads-max", "127000"),
+    TEXT("unprivileged_bpf_disabled", "2"),
+    SHOW("version", version_show),
+    {0},
+};
+
+/* ---- vm ---- */
+static const struct synth_ent vm_entries[] = {
+    TEXT("dirty_background_ratio", "10"),
+    TEXT("dirty_ratio", "20"),
+    TEXT("max_map_count", "65530"),
+    TEXT("min_free_kbytes", "67584"),
+    TEXT("mmap_min_addr", "65536"),
+    TEXT("nr_hugepages", "0"),
+    TEXT("overcommit_kbytes", "0"),
+    TEXT("overcommit_memory", "0"),
+    TEXT("overcommit_ratio", "50"),
+    TEXT("page-cluster", "3"),
+    TEXT("swappiness", "60"),
+    TEXT("unprivileged_userfaultfd", "0"),
+    TEXT("vfs_cache_pressure", "100"),
+    TEXT("zone_reclaim_mode", "0"),
+    {0},
+};
+
+/* ---- fs ---- */
+static int file_nr_show(struct inode *i, struct sbuf *b) {
+  struct process *p;
+  unsigned long n = 0;
+  LIST_FOREACH(p, &synth_kernel(i)->processes, all) {
+    const struct fdtable *t = p->leader ? p->leader->files : NULL;
+    for (int j = 0; t && j < t->cap; j++)
+      n += t->ent[j].file != NULL;
+  }
+  sb_printf(b, "%lu\t0\t9223372036854775807\n", n);
+  return 0;
+}
+
+static const struct synth_ent inotify_entries[] = {
+    TEXT("max_queued_events", "16384"), TEXT("max_user_instances", "128"), TEXT("max_user_watches", "65536"), {0}};
+static const struct synth_ent epoll_entries[] = {TEXT("max_user_watches", "1048576"), {0}};
+static const struct synth_ent mqueue_entries[] = {TEXT("msg_default", "10"),      TEXT("msg_max", "10"),
+                                                  TEXT("msgsize_default", "8192"), TEXT("msgsize_max", "8192"),
+                                                  TEXT("queues_max", "256"),       {0}};
+static const struct synth_ent fs_entries[] = {
+    TEXT("aio-max-nr", "65536"),
+    TEXT("aio-nr", "0"),
+    DIR("epoll", epoll_entries),
+    TEXT("file-max", "9223372036854775807"),
+    SHOW("file-nr", file_nr_show),
+    DIR("inotify", inotify_entries),
+    TEXT("lease-break-time", "45"),
+    TEXT("leases-enable", "1"),
+    TEXT("mount-max", "100000"),
+    DIR("mqueue", mqueue_entries),
+    TEXT("nr_open", "1048576"),
+    TEXT("overflowgid", "65534"),
+    TEXT("overflowuid", "65534"),
+    TEXT("pipe-max-size", "1048576"),
+    TEXT("pipe-user-pages-hard", "0"),
+    TEXT("pipe-user-pages-soft", "16384"),
+    TEXT("protected_fifos", "1"),
+    TEXT("protected_hardlinks", "1"),
+    TEXT("protected_regular", "2"),
+    TEXT("protected_symlinks", "1"),
+    TEXT("suid_dumpable", "0"),
+    {0},
+};
+
+/* ---- net ---- */
+static const struct synth_ent core_entries[] = {
+    TEXT("default_qdisc", "pfifo_fast"), TEXT("netdev_max_backlog", "1000"), TEXT("optmem_max", "131072"),
+    TEXT("rmem_default", "212992"),      TEXT("rmem_max", "212992"),         TEXT("somaxconn", "4096"),
+    TEXT("wmem_default", "212992"),      TEXT("wmem_max", "212992"),         {0}};
+static const struct synth_ent ipv4_conf_all[] = {
+    TEXT("accept_redirects", "0"), TEXT("arp_announce", "0"), TEXT("arp_ignore", "0"),    TEXT("forwarding", "0"),
+    TEXT("route_localnet", "0"),   TEXT("rp_filter", "0"),    TEXT("send_redirects", "0"), {0}};
+static const struct synth_ent ipv4_conf[] = {
+    DIR("all", ipv4_conf_all), DIR("default", ipv4_conf_all), DIR("eth0", ipv4_conf_all), DIR("lo", ipv4_conf_all), {0}};
+static const struct synth_ent ipv4_entries[] = {
+    DIR("conf", ipv4_conf),
+    TEXT("icmp_echo_ignore_all", "0"),
+    TEXT("ip_default_ttl", "64"),
+    TEXT("ip_forward", "0"),
+    TEXT("ip_local_port_range", "32768\t60999"),
+    TEXT("ip_local_reserved_ports", ""),
+    TEXT("ip_nonlocal_bind", "0"),
+    TEXT("ip_unprivileged_port_start", "1024"),
+    TEXT("ping_group_range", "0\t2147483647"),
+    TEXT("tcp_allowed_congestion_control", "reno"),
+    TEXT("tcp_available_congestion_control", "reno"),
+    TEXT("tcp_congestion_control", "reno"),
+    TEXT("tcp_fastopen", "0"),
+    TEXT("tcp_fin_timeout", "60"),
+    TEXT("tcp_keepalive_intvl", "75"),
+    TEXT("tcp_keepalive_probes", "9"),
+    TEXT("tcp_keepalive_time", "7200"),
+    TEXT("tcp_max_syn_backlog", "512"),
+    TEXT("tcp_rmem", "4096\t131072\t6291456"),
+    TEXT("tcp_sack", "1"),
+    TEXT("tcp_syn_retries", "6"),
+    TEXT("tcp_syncookies", "0"),
+    TEXT("tcp_timestamps", "1"),
+    TEXT("tcp_tw_reuse", "2"),
+    TEXT("tcp_window_scaling", "1"),
+    TEXT("tcp_wmem", "4096\t16384\t4194304"),
+    {0},
+};
+static const struct synth_ent ipv6_conf_all[] = {TEXT("accept_ra", "0"), TEXT("disable_ipv6", "0"),
+                                                 TEXT("forwarding", "0"), {0}};
+static const struct synth_ent ipv6_conf[] = {
+    DIR("all", ipv6_conf_all), DIR("default", ipv6_conf_all), DIR("eth0", ipv6_conf_all), DIR("lo", ipv6_conf_all), {0}};
+static const struct synth_ent ipv6_entries[] = {
+    TEXT("bindv6only", "0"), DIR("conf", ipv6_conf), TEXT("ip_nonlocal_bind", "0"), {0}};
+static const struct synth_ent unix_entries[] = {TEXT("max_dgram_qlen", "512"), {0}};
+static const struct synth_ent net_entries[] = {
+    DIR("core", core_entries), DIR("ipv4", ipv4_entries), DIR("ipv6", ipv6_entries), DIR("unix", unix_entries), {0}};
+
+static const struct synth_ent user_entries[] = {
+    TEXT("max_cgroup_namespaces", "0"), TEXT("max_inotify_instances", "128"), TEXT("max_inotify_watches", "65536"),
+    TEXT("max_ipc_namespaces", "0"),    TEXT("max_mnt_namespaces", "1024"),   TEXT("max_net_namespaces", "0"),
+    TEXT("max_pid_namespaces", "0"),    TEXT("max_user_namespaces", "0"),     TEXT("max_uts_namespaces", "0"), {0}};
+static const struct synth_ent tty_entries[] = {TEXT("ldisc_autoload", "0"), TEXT("legacy_tiocsti", "0"), {0}};
+static const struct synth_ent dev_entries[] = {DIR("tty", tty_entries), {0}};
+
+const struct synth_ent proc_sys_entries[] = {
+    DIR("dev", dev_entries), DIR("fs", fs_entries),     DIR("kernel", kernel_entries), DIR("net", net_entries),
+    DIR("user", user_entries), DIR("vm", vm_entries), {0},
+};
