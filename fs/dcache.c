@@ -113,8 +113,8 @@ static void unhash(struct dentry *d) {
     RB_REMOVE(dentry_children, &d->parent->children, d);
 }
 
-/* Nobody uses d: free it, and its parents as far as it was their last user and they are dropped too. */
-static void dentry_kill(struct dentry *d) {
+/* Nobody uses d. Gives back its parent, on which d's reference is now the caller's. */
+static struct dentry *dentry_free(struct dentry *d) {
   lru_remove(d);
   unhash(d);
   struct dentry *parent = d->parent == d ? NULL : d->parent;
@@ -123,8 +123,7 @@ static void dentry_kill(struct dentry *d) {
     free(d->name);
   free(d);
   inode_put(i); /* may park */
-  if (parent)
-    dentry_put(parent);
+  return parent;
 }
 
 static void prune(struct vfs *v) {
@@ -132,24 +131,36 @@ static void prune(struct vfs *v) {
   int n = v->lru_max / 8 + 1;
   struct dentry *d;
   while (n-- > 0 && (d = TAILQ_FIRST(&v->lru)))
-    dentry_kill(d);
+    dentry_put(dentry_free(d));
 }
 
+/* A loop and not a recursion: guests decide how deep trees are. */
 void dentry_put(struct dentry *d) {
-  if (!d)
-    return;
-  assert(d->ref.n > 0);
-  if (--d->ref.n)
-    return;
-  if (d->unhashed || d->parent == d) {
-    dentry_kill(d);
-    return;
+  while (d) {
+    assert(d->ref.n > 0);
+    if (--d->ref.n)
+      return;
+    if (!d->unhashed && d->parent != d) {
+      struct vfs *v = d->sb->vfs;
+      TAILQ_INSERT_TAIL(&v->lru, d, lru_link);
+      d->on_lru = true;
+      if (++v->nlru > v->lru_max)
+        prune(v);
+      return;
+    }
+    d = dentry_free(d);
   }
-  struct vfs *v = d->sb->vfs;
-  TAILQ_INSERT_TAIL(&v->lru, d, lru_link);
-  d->on_lru = true;
-  if (++v->nlru > v->lru_max)
-    prune(v);
+}
+
+void dcache_forget_super(struct super *sb) {
+  struct dentry *d;
+  do {
+    TAILQ_FOREACH(d, &sb->vfs->lru, lru_link)
+      if (d->sb == sb)
+        break;
+    if (d)
+      dentry_put(dentry_free(d));
+  } while (d);
 }
 
 void dentry_drop(struct dentry *d) {
@@ -164,33 +175,32 @@ void dcache_instantiate(struct dentry *d, struct inode *i) {
   inode_put(old);
 }
 
-static bool mounted_on_or_below(struct dentry *d) {
-  if (d->nmounts)
-    return true;
+static struct dentry *first_leaf(struct dentry *d) {
   struct dentry *c;
-  RB_FOREACH(c, dentry_children, &d->children)
-    if (mounted_on_or_below(c))
-      return true;
-  return false;
+  while ((c = RB_MIN(dentry_children, &d->children)))
+    d = c;
+  return d;
 }
 
-/* Forget what is cached below dir, but for what leads to a mount; entries in use are only unhashed. Dropping one may park,
- * so every round starts anew. */
+/* Forget what is cached below dir, leaves first, but for what leads to a mount; entries in use are only unhashed. First
+ * all are taken out of the tree, then dropped, which may park. */
 void dentry_invalidate_children(struct dentry *dir) {
-  struct dentry *c;
-  dentry_get(dir);
-  do {
-    RB_FOREACH(c, dentry_children, &dir->children)
-      if (!mounted_on_or_below(c))
-        break;
-    if (c) {
-      dentry_get(c);
-      unhash(c);
-      dentry_invalidate_children(c);
-      dentry_put(c);
+  TAILQ_HEAD(, dentry) out = TAILQ_HEAD_INITIALIZER(out);
+  struct dentry *d = first_leaf(dir);
+  while (d != dir) {
+    struct dentry *next = RB_NEXT(dentry_children, &d->parent->children, d);
+    next = next ? first_leaf(next) : d->parent;
+    if (!d->nmounts && !RB_ROOT(&d->children)) {
+      dentry_get(d);
+      unhash(d);
+      TAILQ_INSERT_TAIL(&out, d, lru_link);
     }
-  } while (c);
-  dentry_put(dir);
+    d = next;
+  }
+  while ((d = TAILQ_FIRST(&out))) {
+    TAILQ_REMOVE(&out, d, lru_link);
+    dentry_put(d);
+  }
 }
 
 struct dentry *dentry_lookup_cached(struct dentry *dir, const char *name) {

@@ -31,6 +31,7 @@ int dcache_move(struct dentry *d, struct dentry *dst, bool exchange);
 /* The child `name` of dir, counted, positive or negative, asking the file system if need be. `locked`: the caller holds
  * dir's dir_lock. May park. */
 int dentry_lookup(struct dentry *dir, const char *name, unsigned len, uint32_t hash, bool locked, struct dentry **out);
+void dcache_forget_super(struct super *sb); /* its unused dentries; nobody uses any */
 bool dentry_is_below(const struct dentry *d, const struct dentry *top); /* or equal */
 
 /* ---- namei.c ---- */

@@ -62,6 +62,7 @@ void super_put(struct super *sb) {
     return;
   if (sb->root) {
     dentry_invalidate_children(sb->root);
+    dcache_forget_super(sb);
     sb->root->unhashed = true;
     dentry_put(sb->root);
   }
@@ -152,6 +153,9 @@ static int shm_file(size_t len, const char *name, struct file **out) {
   return tmpfs_anon_file(kernel_current(), len, name, 0, out);
 }
 
+static unsigned file_mount_flags(const struct file *f) { return f->mnt ? f->mnt->flags : 0; }
+static int file_stat(struct file *f, struct stat *st) { return vfs_fgetattr(f, st, NULL); }
+
 static struct fs_ctx *fs_ctx_get_hook(struct fs_ctx *f) {
   ref_get(&f->ref);
   return f;
@@ -197,6 +201,8 @@ struct fs_ctx *fs_ctx_new(const struct path *root) {
 void vfs_install_hooks(struct kernel *k) {
   k->hooks.open_exec = open_exec;
   k->hooks.shm_file = shm_file;
+  k->hooks.file_mount_flags = file_mount_flags;
+  k->hooks.file_stat = file_stat;
   k->hooks.fs_ctx_get = fs_ctx_get_hook;
   k->hooks.fs_ctx_put = fs_ctx_put_hook;
   k->hooks.fs_ctx_dup = fs_ctx_dup_hook;

@@ -279,6 +279,7 @@ struct vfs {
   int next_mount_id;
   unsigned next_dev_minor;
   struct waitq mounts_wq; /* poll on /proc/mounts */
+  struct mount *shm_mnt;  /* fs/tmpfs: of anonymous shared memory and memfds; in no namespace */
   struct mount *anon_mnt; /* fs/anon.c: where names of memfds and stand-ins of anonymous files live; in no namespace */
   struct super *hostfd_sb; /* fs/hostfd.c: of the inodes of inherited host descriptors; NULL until needed */
   uint64_t mounts_seq;    /* counts changes of the table */
@@ -314,7 +315,11 @@ int vfs_lookup_kernel(const struct path *root, const char *name, unsigned flags,
 /* ---- constructors of file systems; each returns a super with a root, *err may point to a reason ---- */
 int tmpfs_mount(struct kernel *k, const char *options, struct super **out);   /* size=, nr_inodes=, mode=, uid=, gid= */
 /* Anonymous shared memory and memfd: a tmpfs file without a name in any directory. */
+/* `name` is what /proc/PID/fd shows: "memfd:NAME" gives "/memfd:NAME (deleted)". Open for reading and writing, mode 0777. */
 int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned seals_allowed, struct file **out);
+/* F_ADD_SEALS, F_GET_SEALS; -EINVAL if f is of no tmpfs. */
+int tmpfs_add_seals(struct file *f, unsigned seals);
+int tmpfs_get_seals(struct file *f);
 int proc_mount(struct kernel *k, struct super **out);
 int sysfs_mount(struct kernel *k, struct super **out);
 int dev_mount(struct kernel *k, const char *options, struct super **out);      /* devtmpfs with the standard nodes */
