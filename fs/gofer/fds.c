@@ -85,7 +85,7 @@ void gofer_fd_put(struct gofer_fd *h) {
   struct inode *i = h->gi->inode;
   struct gofer_sb *s = gofer_sb_of(i);
   struct gofer *g = s->g;
-  if (h->gi->dirty) /* the descriptor may go before somebody asks */
+  if (h->gi->dirty && s->exclusive) /* the descriptor may go before somebody asks */
     gofer_getattr(i, NULL);
   TAILQ_INSERT_TAIL(&g->idle, h, link);
   g->nidle++;
