@@ -6,7 +6,7 @@
 #include "mm.h"
 
 #define MMAP_MIN_ADDR 65536ul
-#define MAX_AREAS 65000               /* under vm.max_map_count's default: the host's areas of the guest count too */
+#define MAX_AREAS 65000 /* under vm.max_map_count's default: the host's areas of the guest count too */
 #define STACK_GUARD_GAP (256 * PAGE_SIZE)
 #define AREA_KEEP_FLAGS (MAP_SHARED | MAP_PRIVATE | MAP_GROWSDOWN | MAP_NORESERVE | MAP_LOCKED)
 
@@ -42,9 +42,15 @@ uint64_t area_gap_up(const struct mm *m, uint64_t len, uint64_t lo, uint64_t hi)
 
 /* Pages of [start, end) that are mapped. */
 uint64_t area_pages_in(const struct mm *m, uint64_t start, uint64_t end);
-static inline uint64_t area_pages(const struct area *a) { return (a->end - a->start) / PAGE_SIZE; }
-static inline bool area_is_stack(const struct area *a) { return a->kind == AREA_STACK || (a->flags & MAP_GROWSDOWN); }
-static inline bool area_special(const struct area *a) { return a->kind == AREA_VDSO || a->kind == AREA_VVAR; }
+static inline uint64_t area_pages(const struct area *a) {
+  return (a->end - a->start) / PAGE_SIZE;
+}
+static inline bool area_is_stack(const struct area *a) {
+  return a->kind == AREA_STACK || (a->flags & MAP_GROWSDOWN);
+}
+static inline bool area_special(const struct area *a) {
+  return a->kind == AREA_VDSO || a->kind == AREA_VVAR;
+}
 /* Private and writable: counts against RLIMIT_DATA and overcommit */
 static inline bool area_is_data(int prot, int flags, enum area_kind kind) {
   return (prot & PROT_WRITE) && !(flags & (MAP_SHARED | MAP_GROWSDOWN)) && kind != AREA_STACK;
@@ -52,7 +58,8 @@ static inline bool area_is_data(int prot, int flags, enum area_kind kind) {
 
 /* ---- shared by the mm_*.c files ---- */
 struct task;
-/* With a shared host address space the queued orders must be done before the lock goes; else they stay queued. 0 or -errno. */
+/* With a shared host address space the queued orders must be done before the lock goes; else they stay queued. 0 or
+ * -errno. */
 int mm_commit(struct task *t, struct mm *m);
 /* Lay one area into m and queue its order on c. tmpl has start, end and everything else. 0, -ENOMEM or plat_order's. */
 int mm_place(struct mm *m, struct plat_ctx *c, const struct area *tmpl, int host_flags);
@@ -63,7 +70,7 @@ bool mm_may_expand(struct task *t, struct mm *m, uint64_t pages, bool data);
 int mm_check_locked(struct task *t, struct mm *m, uint64_t more_pages);
 /* Grow a stack area down to addr if the limits allow. True when it did; the order is queued on c. */
 bool mm_stack_grow(struct task *t, struct mm *m, struct plat_ctx *c, uint64_t addr);
-uint64_t mm_addr_max(void);  /* what plat_layout says, or a constant without a platform (unit tests) */
+uint64_t mm_addr_max(void); /* what plat_layout says, or a constant without a platform (unit tests) */
 uint64_t mm_addr_min(void);
 #define CAP_IPC_LOCK_K 14
 
@@ -72,12 +79,12 @@ struct exec_new { /* the program being put together, unknown to everybody else u
   struct task *t;
   struct mm *mm;
   struct plat_ctx *ctx;
-  struct iovec *zero;      /* guest ranges that must read zero: the tails of segments' last file pages */
+  struct iovec *zero; /* guest ranges that must read zero: the tails of segments' last file pages */
   int nzero;
-  uint64_t entry, base;    /* first instruction; where the interpreter lies (AT_BASE) */
+  uint64_t entry, base; /* first instruction; where the interpreter lies (AT_BASE) */
   uint64_t prog_entry, phdr;
   int phnum;
-  uint64_t rnd[6];         /* AT_RANDOM (two words), stack, mmap, load base, brk */
+  uint64_t rnd[6]; /* AT_RANDOM (two words), stack, mmap, load base, brk */
 };
 struct elf_image;
 /* Lay out the program and its interpreter (may be NULL) in n->mm: areas and queued orders. 0 or -errno. May park. */

@@ -94,7 +94,9 @@ uint64_t elf_bias(const struct elf_image *img, uint64_t want) {
 
 /* ---- #! ---- */
 
-static bool blank(char c) { return c == ' ' || c == '\t'; }
+static bool blank(char c) {
+  return c == ' ' || c == '\t';
+}
 
 static const char *skip_blanks(const char *p, const char *end) {
   while (p < end && blank(*p))
@@ -108,7 +110,8 @@ static const char *word_end(const char *p, const char *end) {
   return p;
 }
 
-/* The rules of binfmt_script: a line cut at 255 bytes is accepted only if the cut is not within the interpreter's name. */
+/* The rules of binfmt_script: a line cut at 255 bytes is accepted only if the cut is not within the interpreter's name.
+ */
 int script_parse(const char *buf, size_t n, char interp[BINPRM_BUF_SIZE], char arg[BINPRM_BUF_SIZE]) {
   char line[BINPRM_BUF_SIZE] = {0};
   if (!script_is(buf, n))

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 
 #define ELF_ET_DYN_BASE 0x555555554000ul
-#define PIE_RND_MASK ((1ul << 40) - 1)    /* 28 bits of pages, as mmap_rnd_bits */
+#define PIE_RND_MASK ((1ul << 40) - 1) /* 28 bits of pages, as mmap_rnd_bits */
 #define MMAP_RND_MASK ((1ul << 40) - 1)
-#define STACK_RND_MASK ((1ul << 34) - 1)  /* 22 bits of pages */
+#define STACK_RND_MASK ((1ul << 34) - 1) /* 22 bits of pages */
 #define BRK_RND_MASK (0x02000000ul - 1)
 #define GAP_MIN (128ul << 20)
 #define PROT_ALL (PROT_READ | PROT_WRITE | PROT_EXEC)
@@ -22,7 +22,8 @@ static int place(struct exec_new *n, struct area *a) {
   uint64_t min = mm_addr_min(), max = mm_addr_max();
   if (a->start < min || a->end > max || a->start >= a->end)
     return a->start < min ? -EPERM : -ENOMEM;
-  for (struct area *b = mm_find_next_borrow(n->mm, a->start); b && b->start < a->end; b = RB_NEXT(area_tree, &n->mm->areas, b))
+  for (struct area *b = mm_find_next_borrow(n->mm, a->start); b && b->start < a->end;
+       b = RB_NEXT(area_tree, &n->mm->areas, b))
     if (area_special(b))
       return -ENOMEM;
   if (!mm_may_expand(n->t, n->mm, area_pages(a), area_is_data(a->prot, a->flags, a->kind)))
@@ -33,12 +34,19 @@ static int place(struct exec_new *n, struct area *a) {
 }
 
 static int place_anon(struct exec_new *n, uint64_t start, uint64_t end, int prot, enum area_kind kind) {
-  struct area a = {.start = start, .end = end, .prot = prot, .max_prot = PROT_ALL, .flags = MAP_PRIVATE, .kind = kind, .host_fd = -1};
+  struct area a = {.start = start,
+                   .end = end,
+                   .prot = prot,
+                   .max_prot = PROT_ALL,
+                   .flags = MAP_PRIVATE,
+                   .kind = kind,
+                   .host_fd = -1};
   return place(n, &a);
 }
 
 static int place_file(struct exec_new *n, struct file *f, uint64_t start, uint64_t end, int prot, uint64_t off) {
-  struct area a = {.start = start, .end = end, .prot = prot, .max_prot = PROT_ALL, .flags = MAP_PRIVATE, .kind = AREA_FILE};
+  struct area a = {
+      .start = start, .end = end, .prot = prot, .max_prot = PROT_ALL, .flags = MAP_PRIVATE, .kind = AREA_FILE};
   off_t host_off = (off_t)off;
   if (!f->ops->mmap)
     return -ENODEV;
@@ -62,7 +70,8 @@ static int want_zero(struct exec_new *n, uint64_t start, uint64_t end) {
 }
 
 static int place_load(struct exec_new *n, struct file *f, const struct elf_load *l, uint64_t bias) {
-  uint64_t start = PAGE_DOWN(bias + l->vaddr), file_end = bias + l->vaddr + l->filesz, mem_end = bias + l->vaddr + l->memsz;
+  uint64_t start = PAGE_DOWN(bias + l->vaddr), file_end = bias + l->vaddr + l->filesz,
+           mem_end = bias + l->vaddr + l->memsz;
   uint64_t in_page = l->vaddr & (PAGE_SIZE - 1), anon = start;
   if (l->filesz) {
     anon = PAGE_ALIGN(file_end);
@@ -108,8 +117,14 @@ static void note_code_and_data(struct mm *m, const struct elf_image *img, uint64
 
 static int insert_vdso(struct mm *m) {
   const struct plat_layout *l = plat_layout(kernel_current()->plat);
-  struct area vvar = {.start = l->vvar, .end = l->vdso, .prot = PROT_READ, .flags = MAP_PRIVATE, .kind = AREA_VVAR, .host_fd = -1};
-  struct area vdso = {.start = l->vdso, .end = l->vdso_end, .prot = PROT_READ | PROT_EXEC, .flags = MAP_PRIVATE, .kind = AREA_VDSO, .host_fd = -1};
+  struct area vvar = {
+      .start = l->vvar, .end = l->vdso, .prot = PROT_READ, .flags = MAP_PRIVATE, .kind = AREA_VVAR, .host_fd = -1};
+  struct area vdso = {.start = l->vdso,
+                      .end = l->vdso_end,
+                      .prot = PROT_READ | PROT_EXEC,
+                      .flags = MAP_PRIVATE,
+                      .kind = AREA_VDSO,
+                      .host_fd = -1};
   vvar.max_prot = vvar.prot;
   vdso.max_prot = vdso.prot;
   const struct area *both[] = {&vvar, &vdso};

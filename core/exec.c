@@ -14,7 +14,7 @@
 #include <sys/auxv.h>
 #include <sys/random.h>
 
-#define HEAD 4096            /* read of each file at once: nearly always holds the program headers and the interpreter's name */
+#define HEAD 4096 /* read of each file at once: nearly always holds the program headers and the interpreter's name */
 #define MAX_SCRIPTS 5
 #define STACK_SIZE (8ul << 20)
 #define STACK_SPARE (128 * 1024ul) /* below the arguments, whatever the limits say */
@@ -30,7 +30,7 @@ struct exec {
   struct file *file;   /* counted: what is executed in the end, scripts resolved */
   struct file *interp; /* counted: the ELF interpreter, or NULL */
   struct elf_image img, interp_img;
-  char **argv;         /* own array; own strings at [0, nown) */
+  char **argv; /* own array; own strings at [0, nown) */
   int argc, nown;
   char **envp;
   int envc;
@@ -351,7 +351,6 @@ static void move_over(struct exec *e, struct exec_new *n, uint64_t sp) {
   struct mm *old_mm = t->mm;
   if (old_mm)
     futex_exit(t);
-  t->clear_child_tid = t->robust_list = 0;
   if (old_ctx)
     task_account_host(t);
   t->ctx = n->ctx;
@@ -364,14 +363,14 @@ static void move_over(struct exec *e, struct exec_new *n, uint64_t sp) {
   t->entry_ip = n->entry;
   t->entry_sp = sp;
   set_comm(t, e->filename);
+  task_set_cred(t, e->cred);
+  int r = unshare(t);
+  task_exec_reset(t);
   t->dumpable_off = e->secure;
   if (e->secure)
     t->pdeath_signal = 0;
-  task_set_cred(t, e->cred);
-  t->proc->did_exec = true;
-  task_exec_reset(t);
   mm_put(old_mm);
-  if (unshare(t) < 0)
+  if (r < 0)
     process_exit_group(t->proc, SIGKILL);
   else if (t->files)
     fdtable_close_cloexec(t->files);

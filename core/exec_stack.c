@@ -18,7 +18,8 @@ static int add_strings(char *const *v, int n, uint64_t *sum) {
   return 0;
 }
 
-int stack_check_size(char *const *argv, int argc, char *const *envp, int envc, const char *execfn, uint64_t stack_limit) {
+int stack_check_size(char *const *argv, int argc, char *const *envp, int envc, const char *execfn,
+                     uint64_t stack_limit) {
   uint64_t limit = stack_limit / 4 < STRINGS_MAX ? stack_limit / 4 : STRINGS_MAX;
   if (limit < ARG_MAX_K)
     limit = ARG_MAX_K;

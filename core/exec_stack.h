@@ -13,8 +13,8 @@ struct stack_in {
   int argc, envc;
   const char *execfn;
   uint8_t random[16];
-  uint64_t top;    /* page aligned end of the stack */
-  uint64_t jitter; /* bytes left out under the strings, for ASLR */
+  uint64_t top;        /* page aligned end of the stack */
+  uint64_t jitter;     /* bytes left out under the strings, for ASLR */
   uint64_t (*auxv)[2]; /* AT_* pairs without AT_NULL; AT_EXECFN, AT_PLATFORM and AT_RANDOM are filled in here */
   int nauxv;
 };
@@ -27,4 +27,5 @@ struct stack_out {
 /* 0 or -ENOMEM. */
 int stack_build(const struct stack_in *in, struct stack_out *out);
 /* Linux's limits on arguments and environment (execve(2)): 0 or -E2BIG. stack_limit is RLIMIT_STACK. */
-int stack_check_size(char *const *argv, int argc, char *const *envp, int envc, const char *execfn, uint64_t stack_limit);
+int stack_check_size(char *const *argv, int argc, char *const *envp, int envc, const char *execfn,
+                     uint64_t stack_limit);

@@ -14,7 +14,8 @@ unsigned futex_key_hash(const struct futex_key *k) {
   return (unsigned)(h >> 56) % FUTEX_BUCKETS;
 }
 
-int futex_key_make(struct mm *m, const struct area *a, uint64_t uaddr, bool priv, struct futex_key *key, struct file **hold) {
+int futex_key_make(struct mm *m, const struct area *a, uint64_t uaddr, bool priv, struct futex_key *key,
+                   struct file **hold) {
   *hold = NULL;
   if (uaddr & 3)
     return -EINVAL;
@@ -146,7 +147,8 @@ int64_t futex_wake(struct task *t, uint64_t uaddr, bool priv, int n, uint32_t bi
   return wake_key(t->k->futexes, &key, n > 0 ? n : 1, bitset); /* Linux wakes one for 0 too */
 }
 
-int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int nwake, int nrequeue, const uint32_t *cmp) {
+int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int nwake, int nrequeue,
+                      const uint32_t *cmp) {
   struct futex_key k1, k2;
   struct file *h1, *h2;
   uint32_t word;
@@ -238,7 +240,8 @@ int64_t futex_wake_op(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv
 
 /* ---- futex_waitv ---- */
 
-static int64_t waitv_queue(struct task *t, struct futex_table *tab, struct futex_waiter *ws, const struct futex_want *w, int n) {
+static int64_t waitv_queue(struct task *t, struct futex_table *tab, struct futex_waiter *ws, const struct futex_want *w,
+                           int n) {
   for (int i = 0; i < n; i++) {
     uint32_t word;
     struct futex_key key;

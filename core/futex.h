@@ -20,9 +20,10 @@ static inline bool futex_key_eq(const struct futex_key *a, const struct futex_ke
 unsigned futex_key_hash(const struct futex_key *k); /* below FUTEX_BUCKETS */
 #define FUTEX_BUCKETS 256
 
-/* The key for uaddr in area a (NULL: none found). priv: FUTEX_PRIVATE_FLAG. *hold is the file to keep while the key is in
- * use, borrowed, or NULL. 0, -EINVAL (misaligned), -EFAULT. Pure. */
-int futex_key_make(struct mm *m, const struct area *a, uint64_t uaddr, bool priv, struct futex_key *key, struct file **hold);
+/* The key for uaddr in area a (NULL: none found). priv: FUTEX_PRIVATE_FLAG. *hold is the file to keep while the key is
+ * in use, borrowed, or NULL. 0, -EINVAL (misaligned), -EFAULT. Pure. */
+int futex_key_make(struct mm *m, const struct area *a, uint64_t uaddr, bool priv, struct futex_key *key,
+                   struct file **hold);
 
 struct futex_waiter { /* lives on the waiting fiber's stack (or heap) while it is queued */
   TAILQ_ENTRY(futex_waiter) link;
@@ -47,7 +48,8 @@ struct futex_table *futex_table(struct kernel *k); /* made at first use; NULL: n
 /* The operations. Deadlines as loop.h's. They park. */
 int64_t futex_wait(struct task *t, uint64_t uaddr, bool priv, uint32_t val, uint32_t bitset, int64_t deadline);
 int64_t futex_wake(struct task *t, uint64_t uaddr, bool priv, int n, uint32_t bitset);
-int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int nwake, int nrequeue, const uint32_t *cmp);
+int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int nwake, int nrequeue,
+                      const uint32_t *cmp);
 int64_t futex_wake_op(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv, int nwake, int nwake2, uint32_t op);
 int64_t futex_lock_pi(struct task *t, uint64_t uaddr, bool priv, int64_t deadline, bool try_only);
 int64_t futex_unlock_pi(struct task *t, uint64_t uaddr, bool priv);
@@ -57,7 +59,8 @@ struct futex_want { /* one of futex_waitv(2) */
   uint32_t val;
   bool priv;
 };
-int64_t futex_waitv(struct task *t, const struct futex_want *w, int n, int64_t deadline); /* the index of the one woken */
+int64_t futex_waitv(struct task *t, const struct futex_want *w, int n,
+                    int64_t deadline); /* the index of the one woken */
 
 /* For futex.c's relatives */
 int futex_key_get(struct task *t, uint64_t uaddr, bool priv, struct futex_key *key, struct file **hold_borrow);

@@ -34,7 +34,8 @@ static int cmpxchg(struct task *t, uint64_t uaddr, uint32_t from, uint32_t to) {
 }
 
 /* One attempt with tab->pi_lock held: 0 it is t's, 1 t must wait (the word says so), -EAGAIN try again. */
-static int try_lock(struct task *t, struct futex_table *tab, uint64_t uaddr, const struct futex_key *key, bool try_only) {
+static int try_lock(struct task *t, struct futex_table *tab, uint64_t uaddr, const struct futex_key *key,
+                    bool try_only) {
   uint32_t word, tid = (uint32_t)t->tid->nr;
   if (get_user(&word, uaddr) < 0)
     return -EFAULT;
@@ -105,7 +106,8 @@ int64_t futex_lock_pi(struct task *t, uint64_t uaddr, bool priv, int64_t deadlin
 }
 
 /* Give the lock from t to the first waiter. t's stopped context does the exchange. pi_lock is held. */
-static int hand_over(struct task *t, struct futex_table *tab, uint64_t uaddr, const struct futex_key *key, uint32_t extra) {
+static int hand_over(struct task *t, struct futex_table *tab, uint64_t uaddr, const struct futex_key *key,
+                     uint32_t extra) {
   for (int tries = 0; tries < 1000; tries++) {
     uint32_t word, tid = (uint32_t)t->tid->nr;
     if (get_user(&word, uaddr) < 0)

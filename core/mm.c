@@ -102,14 +102,18 @@ int mm_check_locked(struct task *t, struct mm *m, uint64_t more) {
 
 /* ---- orders ---- */
 
-int mm_commit(struct task *t, struct mm *m) { return plat_as_shared(m->as) ? plat_flush(t->ctx) : 0; }
+int mm_commit(struct task *t, struct mm *m) {
+  return plat_as_shared(m->as) ? plat_flush(t->ctx) : 0;
+}
 
 int mm_order_unmap(struct plat_ctx *c, uint64_t start, uint64_t end) {
   struct plat_order o = {.kind = PLAT_MUNMAP, .addr = start, .len = end - start, .fd = -1};
   return plat_order(c, &o);
 }
 
-static int host_prot(int prot) { return prot & (PROT_READ | PROT_WRITE | PROT_EXEC); }
+static int host_prot(int prot) {
+  return prot & (PROT_READ | PROT_WRITE | PROT_EXEC);
+}
 
 int mm_place(struct mm *m, struct plat_ctx *c, const struct area *tmpl, int host_flags) {
   struct area *a = area_new(tmpl), *dead = NULL;

@@ -86,8 +86,8 @@ int64_t mm_mprotect(struct task *t, uint64_t addr, uint64_t len, int prot);
 int64_t mm_mremap(struct task *t, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
 int64_t mm_brk(struct task *t, uint64_t brk);
 int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice);
-/* The host refused an order after the map was changed (PLAT_ORDER_FAILED): forget the range. */
-void mm_order_failed(struct task *t, const struct plat_event *ev);
+/* The host refused an order after the map was changed (PLAT_ORDER_FAILED): forget the range. What the call returns instead. */
+int64_t mm_order_failed(struct task *t, const struct plat_event *ev);
 /* A fault: true if it was mended (the stack grew) and the guest can go on; else *sig and *code say what to raise. */
 bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code);
 

@@ -153,7 +153,8 @@ static int advise_locked(struct task *t, struct mm *m, uint64_t start, uint64_t 
     order_advice(t, run, at, advice);
   if (mark)
     area_merge(m, start, end, dead);
-  /* Nothing is given to others here, so the orders need not be waited for; but what they refuse is this call's result. */
+  /* Nothing is given to others here, so the orders need not be waited for; but what they refuse is this call's result.
+   */
   return r ? r : hole;
 }
 

@@ -81,16 +81,19 @@ static void undo_growth(struct mm *m, const struct plat_event *ev) {
  * The host's memory is the truth; the map is made to say no more than there is. Of a refused munmap or mprotect
  * nothing needs undoing: the guest can only reach what was its own.
  */
-void mm_order_failed(struct task *t, const struct plat_event *ev) {
+int64_t mm_order_failed(struct task *t, const struct plat_event *ev) {
   struct mm *m = t->mm;
   uint64_t start = ev->failed.addr, end = start + ev->failed.len;
+  int64_t ret = -ev->failed.err;
   struct area *dead = NULL;
   fmutex_lock(&m->lock);
   switch (ev->failed.kind) {
   case PLAT_MMAP:
     area_cut(m, start, end, &dead);
-    if (start >= m->brk_start && start < PAGE_ALIGN(m->brk))
-      m->brk = start > m->brk_start ? start : m->brk_start;
+    if (start >= m->brk_start && end == PAGE_ALIGN(m->brk)) {
+      m->brk = start;
+      ret = (int64_t)start; /* brk(2) has no errors, it says where the end is */
+    }
     mm_order_unmap(t->ctx, start, end); /* what it should have replaced may be there still, or not */
     plat_flush(t->ctx);
     break;
@@ -104,6 +107,7 @@ void mm_order_failed(struct task *t, const struct plat_event *ev) {
   m->moved = (struct mm_moved){0};
   fmutex_unlock(&m->lock);
   area_free_dead(dead);
+  return ret;
 }
 
 /* ---- pages of host files ---- */
@@ -113,7 +117,9 @@ void mm_order_failed(struct task *t, const struct plat_event *ev) {
 #define MAX_CHECKED (8ul << 30)              /* larger areas are checked each time */
 #define CHECKED_VALID_NS (10 * 1000000000ll) /* the host may evict pages: look again now and then */
 
-static bool may_block(const struct area *a) { return a->host_fd >= 0 && a->file && a->file->ops->may_block_mmap; }
+static bool may_block(const struct area *a) {
+  return a->host_fd >= 0 && a->file && a->file->ops->may_block_mmap;
+}
 
 static bool is_checked(struct area *a, uint64_t chunk) {
   if (!a->checked)

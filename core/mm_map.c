@@ -103,8 +103,8 @@ static int64_t choose(struct mm *m, uint64_t addr, uint64_t len, int flags) {
   }
   if (addr) {
     addr = PAGE_ALIGN(addr);
-    if (addr >= min && addr <= max - len && area_range_free(m, addr, addr + len) &&
-        (addr >= MMAP_MIN_ADDR) && !range_has_special(m, addr, addr + len)) {
+    if (addr >= min && addr <= max - len && area_range_free(m, addr, addr + len) && (addr >= MMAP_MIN_ADDR) &&
+        !range_has_special(m, addr, addr + len)) {
       struct area *below = addr > PAGE_SIZE ? mm_find_borrow(m, addr - 1) : NULL;
       (void)below;
       return (int64_t)addr;
@@ -182,9 +182,9 @@ int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags
     return -EINVAL;
   int type = flags & MAP_TYPE;
   if (type == MAP_SHARED_VALIDATE) {
-    const int known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE | MAP_EXECUTABLE |
-                      MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB |
-                      MAP_FIXED_NOREPLACE;
+    const int known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |
+                      MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |
+                      MAP_HUGETLB | MAP_FIXED_NOREPLACE;
     if (flags & ~known)
       return -EOPNOTSUPP;
     type = MAP_SHARED;
@@ -283,7 +283,8 @@ static int protect_check(struct task *t, struct mm *m, uint64_t start, uint64_t 
   return r;
 }
 
-static int64_t protect_locked(struct task *t, struct mm *m, uint64_t start, uint64_t end, int prot, struct area **dead) {
+static int64_t protect_locked(struct task *t, struct mm *m, uint64_t start, uint64_t end, int prot,
+                              struct area **dead) {
   int refused = protect_check(t, m, start, &end, prot);
   if (end == start)
     return refused;

@@ -63,7 +63,8 @@ static int check_area(const struct remap *r, const struct area *a) {
 }
 
 static int64_t order_remap(struct remap *r, uint64_t to) {
-  struct plat_order o = {.kind = PLAT_MREMAP, .addr = r->old, .len = r->old_len, .new_addr = to, .new_len = r->new_len, .fd = -1};
+  struct plat_order o = {
+      .kind = PLAT_MREMAP, .addr = r->old, .len = r->old_len, .new_addr = to, .new_len = r->new_len, .fd = -1};
   if (to != r->old)
     o.flags = MREMAP_MAYMOVE | MREMAP_FIXED | (r->flags & MREMAP_DONTUNMAP);
   int e = plat_order(r->t->ctx, &o);

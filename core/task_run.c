@@ -111,8 +111,7 @@ static void serve_event(void *arg) {
     break;
   case PLAT_ORDER_FAILED:
     from_syscall = true;
-    mm_order_failed(t, &t->ev);
-    ret = -t->ev.failed.err;
+    ret = mm_order_failed(t, &t->ev);
     break;
   case PLAT_INTERRUPTED:
   case PLAT_DIED:

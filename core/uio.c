@@ -97,8 +97,12 @@ static ssize_t transfer(struct uio *u, void *buf, size_t n, bool to_uio) {
   return done || !n ? (ssize_t)done : -EFAULT;
 }
 
-ssize_t uio_copy_to(struct uio *u, const void *src, size_t n) { return transfer(u, (void *)src, n, true); }
-ssize_t uio_copy_from(struct uio *u, void *dst, size_t n) { return transfer(u, dst, n, false); }
+ssize_t uio_copy_to(struct uio *u, const void *src, size_t n) {
+  return transfer(u, (void *)src, n, true);
+}
+ssize_t uio_copy_from(struct uio *u, void *dst, size_t n) {
+  return transfer(u, dst, n, false);
+}
 
 ssize_t uio_zero(struct uio *u, size_t n) {
   static const char zeros[64 * 1024];
