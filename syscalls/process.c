@@ -1,0 +1,110 @@
+/* Who am I, and the end: getpid(2), setsid(2), setpgid(2), exit(2). Session and group rules are in core/session.c. */
+#include "../core/errno.h"
+#include "../core/kernel.h"
+#include "../core/uaccess.h"
+#include "table.h"
+
+SYSCALL_HANDLER(getpid) { return t->proc->pid->nr; }
+SYSCALL_HANDLER(gettid) { return t->tid->nr; }
+SYSCALL_HANDLER(getppid) { return t->proc->parent ? t->proc->parent->pid->nr : 0; }
+SYSCALL_HANDLER(getpgrp) { return t->proc->pgrp->nr; }
+SYSCALL_HANDLER(setsid) { return process_setsid(t->proc); }
+SYSCALL_HANDLER(setpgid) { return process_setpgid(t, (int)a[0], (int)a[1]); }
+
+/* The process of a pid argument, which may name any of its threads; 0: the caller. NULL: -ESRCH. */
+static struct process *process_arg(struct task *t, int pid) {
+  if (pid == 0)
+    return t->proc;
+  struct task *o = task_find_borrow(t->k, pid);
+  return o ? o->proc : process_find_borrow(t->k, pid);
+}
+
+SYSCALL_HANDLER(getpgid) {
+  struct process *p = process_arg(t, (int)a[0]);
+  return p && p->pgrp ? p->pgrp->nr : -ESRCH;
+}
+
+SYSCALL_HANDLER(getsid) {
+  struct process *p = process_arg(t, (int)a[0]);
+  return p && p->session ? p->session->nr : -ESRCH;
+}
+
+SYSCALL_HANDLER(set_tid_address) {
+  t->clear_child_tid = a[0];
+  return t->tid->nr;
+}
+
+/* task_run.c sees `killed` on the way out and runs task_exit(). */
+SYSCALL_HANDLER(exit) {
+  t->exit_code = (int)(a[0] & 0xff) << 8;
+  t->killed = true;
+  return 0;
+}
+
+SYSCALL_HANDLER(exit_group) {
+  process_exit_group(t->proc, (int)(a[0] & 0xff) << 8);
+  return 0;
+}
+
+SYSCALL_HANDLER(set_robust_list) {
+  if (a[1] != 24) /* sizeof(struct robust_list_head) */
+    return -EINVAL;
+  t->robust_list = a[0];
+  return 0;
+}
+
+SYSCALL_HANDLER(get_robust_list) {
+  struct task *o = (int)a[0] ? task_find_borrow(t->k, (int)a[0]) : t;
+  if (!o)
+    return -ESRCH;
+  if (!task_may_access(t, o))
+    return -EPERM;
+  uint64_t len = 24, head = o->robust_list;
+  if (put_user(a[2], &len) || put_user(a[1], &head))
+    return -EFAULT;
+  return 0;
+}
+
+/* kcmp(2): an order over kernel objects, without telling where they are. */
+static int64_t order(const void *x, const void *y) { return x == y ? 0 : x < y ? 1 : 2; }
+
+static int64_t kcmp_file(struct task *x, struct task *y, const uint64_t *a) {
+  struct file *fx = x->files ? fd_file_raw(x->files, (int)a[3]) : NULL;
+  struct file *fy = y->files ? fd_file_raw(y->files, (int)a[4]) : NULL;
+  int64_t r = fx && fy ? order(fx, fy) : -EBADF;
+  if (fx)
+    file_put(fx);
+  if (fy)
+    file_put(fy);
+  return r;
+}
+
+SYSCALL_HANDLER(kcmp) {
+  enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM };
+  struct task *x = task_find_borrow(t->k, (int)a[0]), *y = task_find_borrow(t->k, (int)a[1]);
+  if (!x || !y)
+    return -ESRCH;
+  if (!task_may_access(t, x) || !task_may_access(t, y))
+    return -EPERM;
+  switch ((int)a[2]) {
+  case KCMP_FILE:
+    return kcmp_file(x, y, a);
+  case KCMP_VM:
+    return order(x->mm, y->mm);
+  case KCMP_FILES:
+    return order(x->files, y->files);
+  case KCMP_FS:
+    return order(x->fs, y->fs);
+  case KCMP_SIGHAND:
+    return order(x->sighand, y->sighand);
+  default:
+    return -EINVAL;
+  }
+}
+
+SYSCALL_HANDLER(personality) {
+  uint32_t old = t->personality;
+  if ((uint32_t)a[0] != 0xffffffff)
+    t->personality = (uint32_t)a[0];
+  return old;
+}
