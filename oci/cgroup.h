@@ -1,6 +1,7 @@
 /*
  * The container's cgroups on the host: cgroups(7), v1, v2 and both. P is put into them before it makes anything; the
- * whole sandbox inherits them. Directories only, no dbus: with --systemd-cgroup the names are those that systemd would give.
+ * whole sandbox inherits them. Directories only, no dbus: with --systemd-cgroup the names are those that systemd would
+ * give.
  */
 #pragma once
 #include "error.h"

@@ -33,8 +33,10 @@ static int systemd_path(const char *spec_path, const char *id, char *buf, size_t
     strcpy(copy, spec_path);
     char *a = strchr(copy, ':'), *b = a ? strchr(a + 1, ':') : NULL;
     if (!b || strchr(b + 1, ':'))
-      return err_set(e, "linux.cgroupsPath: expected to be of format \"slice:prefix:name\" for systemd cgroups, got "
-                        "\"%s\" instead", spec_path);
+      return err_set(e,
+                     "linux.cgroupsPath: expected to be of format \"slice:prefix:name\" for systemd cgroups, got "
+                     "\"%s\" instead",
+                     spec_path);
     *a = *b = 0;
     slice = *copy ? copy : slice;
     prefix = a + 1;
@@ -102,7 +104,8 @@ static void unescape(char *s) {
 
 /* The super options of a v1 hierarchy: flags and controllers; keep the controllers. */
 static char *controllers_of(char *opts) {
-  static const char *const flags[] = {"rw", "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode", "favordynmods"};
+  static const char *const flags[] = {"rw",          "ro", "xattr", "noprefix", "clone_children", "cpuset_v2_mode",
+                                      "favordynmods"};
   char out[256] = "", *save = NULL;
   for (char *o = strtok_r(opts, ",", &save); o; o = strtok_r(NULL, ",", &save)) {
     bool flag = !strncmp(o, "release_agent=", 14);
@@ -203,8 +206,8 @@ int cgroup_from_json(struct cgroup *g, json_t *list) {
     if (g->n == CGROUP_MAX_DIRS ||
         json_unpack(o, "{s:s,s:s,s:s,s:b}", "controllers", &controllers, "mount", &mount, "path", &path, "v2", &v2))
       break;
-    g->d[g->n++] = (struct cgroup_dir){
-        .controllers = strdup(controllers), .mount = strdup(mount), .path = strdup(path), .v2 = v2};
+    g->d[g->n++] =
+        (struct cgroup_dir){.controllers = strdup(controllers), .mount = strdup(mount), .path = strdup(path), .v2 = v2};
   }
   return 0;
 }

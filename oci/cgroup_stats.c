@@ -29,7 +29,9 @@ static json_t *table(const struct cgroup_dir *d, const char *file) {
   return o;
 }
 
-static uint64_t field(json_t *o, const char *key) { return (uint64_t)json_integer_value(json_object_get(o, key)); }
+static uint64_t field(json_t *o, const char *key) {
+  return (uint64_t)json_integer_value(json_object_get(o, key));
+}
 
 static void cpu_v1(const struct cgroup_dir *d, json_t *cpu) {
   json_t *usage = json_object_get(cpu, "usage"), *percpu = json_array();
@@ -102,8 +104,8 @@ static void blkio_v1(const struct cgroup_dir *d, json_t *blkio) {
   snprintf(path, sizeof path, "%s/blkio.throttle.io_service_bytes_recursive", d->path);
   FILE *f = fopen(path, "re");
   while (f && fscanf(f, "%u:%u %31s %" SCNu64, &major, &minor, op, &v) == 4)
-    json_array_append_new(list, json_pack("{s:i,s:i,s:s,s:I}", "major", major, "minor", minor, "op", op, "value",
-                                          (json_int_t)v));
+    json_array_append_new(
+        list, json_pack("{s:i,s:i,s:s,s:I}", "major", major, "minor", minor, "op", op, "value", (json_int_t)v));
   if (f)
     fclose(f);
   if (json_array_size(list))

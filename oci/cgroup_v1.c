@@ -102,7 +102,8 @@ static int apply_devices(const struct cgroup_dir *d, const struct oci_resources 
   } always[] = {{1, 3}, {1, 5}, {1, 7}, {1, 8}, {1, 9}, {5, 0}, {5, 1}, {5, 2}, {136, -1}};
   for (size_t i = 0; i < r->ndevices; i++) {
     const struct oci_device_rule *k = &r->devices[i];
-    int rc = device_rule(d, k->allow, k->type, k->type == 'a' ? -1 : k->major, k->type == 'a' ? -1 : k->minor, k->access);
+    int rc =
+        device_rule(d, k->allow, k->type, k->type == 'a' ? -1 : k->major, k->type == 'a' ? -1 : k->minor, k->access);
     if (rc && rc != -EPERM) /* a parent that allows less: the result is no weaker */
       return err_sys(e, -rc, "write %s/devices", d->path);
   }

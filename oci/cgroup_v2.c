@@ -37,7 +37,8 @@ static int apply_memory(const struct cgroup_dir *d, const struct oci_resources *
   /* The specification's swap counts memory too; v2's does not. */
   if (r->mem_swap) {
     int64_t swap = r->mem_swap < 0 || r->mem_limit <= 0 ? -1 : r->mem_swap - r->mem_limit;
-    int rc = swap < 0 ? cgroup_write(d, "memory.swap.max", "max") : cgroup_write(d, "memory.swap.max", "%" PRId64, swap);
+    int rc =
+        swap < 0 ? cgroup_write(d, "memory.swap.max", "max") : cgroup_write(d, "memory.swap.max", "%" PRId64, swap);
     if (rc && rc != -ENOENT)
       return err_sys(e, -rc, "write %s/memory.swap.max", d->path);
   }

@@ -37,7 +37,8 @@ static const struct {
     {"do", cmd_do, "[options] CMD [ARG...]", "run a command in a sandbox over the host's own files"},
     {"syscalls", cmd_syscalls, "[--format text|markdown]", "print the table of system calls"},
     {"features", cmd_features, "", "print what this runtime supports, as JSON"},
-    {"install", cmd_install, "[--config_file F] [--runtime NAME] [-- ARGS]", "add this runtime to Docker's daemon.json"},
+    {"install", cmd_install, "[--config_file F] [--runtime NAME] [-- ARGS]",
+     "add this runtime to Docker's daemon.json"},
     {"uninstall", cmd_uninstall, "[--config_file F] [--runtime NAME]", "remove it again"},
     {"help", cmd_help, "[COMMAND]", "print this"},
     {"version", cmd_version, "", "print the version"},
@@ -81,11 +82,14 @@ int cli_usage(struct globals *g, const char *command, const char *what) {
 const char *cli_only_id(struct globals *g, int argc, char **argv) {
   if (optind + 1 == argc)
     return argv[optind];
-  cli_usage(g, argv[0], optind < argc ? "exactly 1 argument is expected, the container's id" : "container id is missing");
+  cli_usage(g, argv[0],
+            optind < argc ? "exactly 1 argument is expected, the container's id" : "container id is missing");
   return NULL;
 }
 
-void cli_cloexec_from(int preserve) { close_range(3 + (unsigned)preserve, UINT_MAX, CLOSE_RANGE_CLOEXEC); }
+void cli_cloexec_from(int preserve) {
+  close_range(3 + (unsigned)preserve, UINT_MAX, CLOSE_RANGE_CLOEXEC);
+}
 
 int cli_debug_log(const struct globals *g, const char *id, const char *command) {
   char path[PATH_MAX];
@@ -144,8 +148,19 @@ int cli_signal_number(const char *s) {
   return -1;
 }
 
-enum { OPT_ROOT = 256, OPT_LOG, OPT_LOG_FORMAT, OPT_DEBUG, OPT_DEBUG_LOG, OPT_STRACE, OPT_SYSTEMD, OPT_OVERLAY,
-       OPT_PLATFORM, OPT_IGNORED_ARG, OPT_NETWORK };
+enum {
+  OPT_ROOT = 256,
+  OPT_LOG,
+  OPT_LOG_FORMAT,
+  OPT_DEBUG,
+  OPT_DEBUG_LOG,
+  OPT_STRACE,
+  OPT_SYSTEMD,
+  OPT_OVERLAY,
+  OPT_PLATFORM,
+  OPT_IGNORED_ARG,
+  OPT_NETWORK
+};
 
 static const struct option global_options[] = {
     {"root", required_argument, NULL, OPT_ROOT},
@@ -164,7 +179,9 @@ static const struct option global_options[] = {
     {0},
 };
 
-static bool flag_value(const char *arg) { return !arg || strcmp(arg, "false"); }
+static bool flag_value(const char *arg) {
+  return !arg || strcmp(arg, "false");
+}
 
 /* 0 go on, 1 done (version, help), -1 wrong. */
 static int take_global(struct globals *g, int c, int argc, char **argv) {
@@ -245,7 +262,8 @@ int cli_main(int argc, char **argv) {
   while (!rc && (c = getopt_long(argc, argv, "+hv", global_options, NULL)) != -1) {
     rc = take_global(&g, c, argc, argv);
     if (rc < 0)
-      return cli_usage(&g, "", c == '?' || c == ':' ? "unknown or incomplete global option" : "bad value of a global option");
+      return cli_usage(&g, "",
+                       c == '?' || c == ':' ? "unknown or incomplete global option" : "bad value of a global option");
   }
   if (rc)
     return 0;

@@ -57,8 +57,8 @@ struct create_args {
 struct created {
   struct container c; /* open, locked */
   struct oci_spec spec;
-  pid_t pid;          /* P, a child of this process */
-  int master;         /* attached with a terminal: the pty's master, else -1 */
+  pid_t pid;  /* P, a child of this process */
+  int master; /* attached with a terminal: the pty's master, else -1 */
 };
 /* Everything `create` does. On failure nothing is left behind. */
 int container_create(struct globals *g, const struct create_args *a, struct created *out, struct err *e);

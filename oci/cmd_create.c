@@ -74,7 +74,8 @@ int cmd_create(struct globals *g, int argc, char **argv) {
     err_wrap(&e, "runsc-notify create failed");
     return cli_fail(g, &e);
   }
-  /* P stays our child until we end and is then an orphan, which the engine's sub-reaper adopts: it must not be waited for. */
+  /* P stays our child until we end and is then an orphan, which the engine's sub-reaper adopts: it must not be waited
+   * for. */
   spec_free(&made.spec);
   state_close(&made.c);
   return 0;

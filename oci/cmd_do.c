@@ -148,8 +148,8 @@ static json_t *config(const struct do_opts *o, const char *cwd, char **args) {
   size_t i;
   json_array_append_new(mounts, mount_entry("/proc", "proc", "proc", "nosuid,noexec,nodev"));
   json_array_append_new(mounts, mount_entry("/dev", "tmpfs", "tmpfs", "nosuid,strictatime,mode=755,size=65536k"));
-  json_array_append_new(mounts, mount_entry("/dev/pts", "devpts", "devpts",
-                                            "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"));
+  json_array_append_new(
+      mounts, mount_entry("/dev/pts", "devpts", "devpts", "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5"));
   json_array_append_new(mounts, mount_entry("/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777,size=65536k"));
   json_array_append_new(mounts, mount_entry("/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev"));
   json_array_append_new(mounts, mount_entry("/sys", "sysfs", "sysfs", "nosuid,noexec,nodev,ro"));

@@ -15,7 +15,7 @@ void console_close(struct console *c);
 int console_send(const char *socket_path, int master, struct err *e);
 
 /*
- * Be the user's terminal until `child` has ended: raw mode, bytes both ways, sizes, signals to this process forwarded to
- * the child. master < 0: no terminal, only wait. The child's wait status.
+ * Be the user's terminal until `child` has ended: raw mode, bytes both ways, sizes, signals to this process forwarded
+ * to the child. master < 0: no terminal, only wait. The child's wait status.
  */
 int console_relay(int master, pid_t child);

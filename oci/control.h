@@ -7,7 +7,8 @@
  *
  *   {"op":"start"}                            run the container's program
  *   {"op":"kill","signal":N,"all":B}          to init, or to every process
- *   {"op":"ps"}                               -> "processes":[{"pid","ppid","uid","time","tty","cmd"}], "standins":[host pids]
+ *   {"op":"ps"}                               -> "processes":[{"pid","ppid","uid","time","tty","cmd"}],
+ * "standins":[host pids]
  *   {"op":"pause"} {"op":"resume"}
  *   {"op":"state"}                            -> "status", "processes" (how many)
  *   {"op":"shutdown"}                         end the container as if init had been killed
@@ -32,7 +33,8 @@
 int control_connect(const struct container *c, struct err *e);
 /* Send a message with nfds descriptors. 0 or -1. */
 int control_send(int sock, json_t *msg, const int *fds, int nfds, struct err *e);
-/* Receive one message, blocking; NULL with *e set (an orderly end: "connection closed"). No descriptors are expected. */
+/* Receive one message, blocking; NULL with *e set (an orderly end: "connection closed"). No descriptors are expected.
+ */
 json_t *control_recv(int sock, struct err *e);
 /* Send and wait for the answer; fails with the answer's error. A new reference to the answer, or NULL. Steals msg. */
 json_t *control_call(int sock, json_t *msg, const int *fds, int nfds, struct err *e);

@@ -75,8 +75,8 @@ static int check_terminal(const struct making *m, struct err *e) {
 }
 
 static int check_spec(const struct making *m, struct err *e) {
-  if (m->spec->ns[OCI_NS_USER].present && !cgroup_rootless() && !m->spec->ns[OCI_NS_USER].path &&
-      m->spec->nuidmap && m->spec->uidmap[0].host != 0)
+  if (m->spec->ns[OCI_NS_USER].present && !cgroup_rootless() && !m->spec->ns[OCI_NS_USER].path && m->spec->nuidmap &&
+      m->spec->uidmap[0].host != 0)
     return err_set(e, "linux.uidMappings: mapping container ids to other host ids is not supported");
   return check_terminal(m, e);
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int by_number(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+static int by_number(const void *a, const void *b) {
+  return *(const int *)a - *(const int *)b;
+}
 
 void fds_close_others(int *keep, int n) {
   unsigned from = 3;

@@ -18,12 +18,12 @@ struct launch {
   const char *bundle; /* absolute: where relative mount sources and root.path start */
   const char *rootfs; /* absolute */
   const char *overlay;
-  int stdio[3];       /* borrowed; used without a terminal */
-  int console;        /* the pty's slave, or -1 */
-  int control;        /* listening */
-  int status;         /* ROOT/ID/status, open for writing, or -1 */
-  int debug_log;      /* or -1 */
-  bool keep_stderr;   /* the Sentry's own complaints (asserts, sanitizers) go to stderr: `do` without a debug log */
+  int stdio[3];     /* borrowed; used without a terminal */
+  int console;      /* the pty's slave, or -1 */
+  int control;      /* listening */
+  int status;       /* ROOT/ID/status, open for writing, or -1 */
+  int debug_log;    /* or -1 */
+  bool keep_stderr; /* the Sentry's own complaints (asserts, sanitizers) go to stderr: `do` without a debug log */
   bool strace;
   bool start_now;
 };

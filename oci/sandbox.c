@@ -31,6 +31,13 @@ static _Noreturn void fail(int sync, const char *what) {
   _exit(1);
 }
 
+static _Noreturn void fail_text(int sync, const char *text) {
+  char msg[512];
+  int n = snprintf(msg, sizeof msg, "E%s", text);
+  (void)!send(sync, msg, (size_t)n, MSG_NOSIGNAL);
+  _exit(1);
+}
+
 static int start_gofer(const struct launch *l, int sync) {
   int sv[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv))
@@ -75,8 +82,8 @@ static void follow_parent(int sync, int monitor) {
 }
 
 static void close_unneeded(const struct launch *l, int sync, int monitor, int gofer) {
-  int keep[] = {sync,        monitor,    gofer,       l->stdio[0], l->stdio[1], l->stdio[2],
-                l->console, l->control, l->status, l->debug_log};
+  int keep[] = {sync,        monitor,    gofer,      l->stdio[0], l->stdio[1],
+                l->stdio[2], l->console, l->control, l->status,   l->debug_log};
   fds_close_others(keep, sizeof keep / sizeof *keep);
 }
 
@@ -90,9 +97,19 @@ _Noreturn void sandbox_main(const struct launch *l, int sync, int monitor, unsig
   }
   fds_null_stdio(l->debug_log >= 0 ? l->debug_log : l->keep_stderr ? STDERR_FILENO : -1);
   signal(SIGPIPE, SIG_IGN);
+  /* Every open file of the guests may be a descriptor here. */
+  struct rlimit nofile;
+  if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
+    nofile.rlim_cur = nofile.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &nofile);
+  }
 
   if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
     fail(sync, "make mounts private");
+  struct plat_host host;
+  const char *why = "the host cannot be examined";
+  if (plat_probe(&host, &why) < 0)
+    fail_text(sync, why);
   int gofer = start_gofer(&mine, sync);
   int root = detached_tmpfs();
   if (root < 0 || enter_root(root, true))
@@ -117,6 +134,7 @@ _Noreturn void sandbox_main(const struct launch *l, int sync, int monitor, unsig
       .strace = l->strace,
       .start_now = l->start_now,
       .overlay = l->overlay,
+      .host = host,
   };
   _exit(boot(&args));
 }

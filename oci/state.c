@@ -16,9 +16,12 @@
 #include <unistd.h>
 
 static const char *const status_names[] = {"creating", "created", "running", "paused", "stopped"};
-static const char *const state_files[] = {"state.json", "status", "config.json", "lock", "control.sock", "state.json.new"};
+static const char *const state_files[] = {"state.json", "status",       "config.json",
+                                          "lock",       "control.sock", "state.json.new"};
 
-const char *state_status_name(enum oci_status s) { return status_names[s]; }
+const char *state_status_name(enum oci_status s) {
+  return status_names[s];
+}
 
 int state_check_id(const char *id, struct err *e) {
   if (!id || !*id)
@@ -232,9 +235,8 @@ uint64_t proc_start_time(pid_t pid, bool *zombie) {
     return 0;
   buf[n] = 0;
   char *p = strrchr(buf, ')'); /* the name may hold anything, but is the last thing in parentheses */
-  if (!p || sscanf(p + 1,
-                   " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &state,
-                   &start) != 2)
+  if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+                   &state, &start) != 2)
     return 0;
   *zombie = state == 'Z' || state == 'X';
   return start;

@@ -18,9 +18,9 @@
 enum oci_status { OCI_CREATING, OCI_CREATED, OCI_RUNNING, OCI_PAUSED, OCI_STOPPED };
 
 struct container {
-  int dir;       /* O_PATH-like descriptor of ROOT/ID, or -1 */
-  int lock;      /* the lock's descriptor, or -1 */
-  char *root;    /* ROOT */
+  int dir;    /* O_PATH-like descriptor of ROOT/ID, or -1 */
+  int lock;   /* the lock's descriptor, or -1 */
+  char *root; /* ROOT */
   char *id;
   json_t *state; /* state.json; an object, possibly empty after a `create` that died early */
 };
