@@ -168,17 +168,18 @@ int tty_chrdevs_register(void) {
     unsigned major, first, last;
     chrdev_open_fn *open;
   } devs[] = {
-      {5, 0, 0, open_tty}, {5, 1, 1, open_console}, {5, 2, 2, ptmx_open},
+      {5, 0, 0, open_tty},
+      {5, 1, 1, open_console},
+      {5, 2, 2, ptmx_open},
   };
-  for (size_t i = 0; i < sizeof devs / sizeof *devs; i++) {
-    int r = chrdev_register(devs[i].major, devs[i].first, devs[i].last, devs[i].open);
-    if (r && r != -EEXIST && r != -EBUSY)
-      return r;
-  }
-  for (unsigned m = PTS_MAJOR; m < PTS_MAJOR + TTY_MAX / 256; m++) {
-    int r = chrdev_register(m, 0, 255, open_pts_node);
-    if (r && r != -EEXIST && r != -EBUSY)
-      return r;
-  }
-  return 0;
+  struct tty_table *tab = tty_table(kernel_current());
+  int r = tab ? 0 : -ENOMEM;
+  if (r || tab->chrdevs)
+    return r;
+  for (size_t i = 0; !r && i < sizeof devs / sizeof *devs; i++)
+    r = chrdev_register(devs[i].major, devs[i].first, devs[i].last, devs[i].open);
+  for (unsigned m = 0; !r && m < TTY_MAX / 256; m++)
+    r = chrdev_register(PTS_MAJOR + m, 0, 255, open_pts_node);
+  tab->chrdevs = !r;
+  return r;
 }

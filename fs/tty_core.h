@@ -43,6 +43,7 @@ struct tty_table {
   struct tty *console;      /* what /dev/console opens; borrowed */
   uint32_t pts_mode, pts_gid; /* of new nodes, from devpts' mount options */
   bool pts_gid_set;
+  bool chrdevs;             /* the devices are registered */
 };
 
 /* ---- tty_core.c ---- */

@@ -48,6 +48,9 @@ static int make_node(struct inode *dir, struct dentry *parent, const struct dev_
 }
 
 static int register_devices(void) {
+  struct tty_table *tab = tty_table(kernel_current());
+  if (tab && tab->chrdevs) /* the second /dev of this kernel */
+    return 0;
   int r = mem_chrdevs_register();
   if (!r)
     r = kmsg_chrdev_register();

@@ -102,6 +102,5 @@ int kmsg_open(struct inode *i, struct file *f) {
 }
 
 int kmsg_chrdev_register(void) {
-  int r = chrdev_register(1, 11, 11, kmsg_open);
-  return r == -EEXIST || r == -EBUSY ? 0 : r;
+  return chrdev_register(1, 11, 11, kmsg_open);
 }
