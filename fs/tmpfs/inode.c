@@ -37,9 +37,13 @@ int tmpfs_new_inode(struct tmpfs_sb *ts, const struct iattr *a, dev_t rdev, stru
   return 0;
 }
 
-/* A directory that goes away with entries in it (the file system is being taken down) hands its children over to the
- * list, which the outermost call works off: recursion could be as deep as guests make trees. */
+/* A directory that goes away with entries in it (the file system is being taken down) hands the directories among them over
+ * to a list, which the outermost call works off: recursion could be as deep as guests make trees. */
 static void doom(struct inode *child) {
+  if (!S_ISDIR(child->mode)) {
+    inode_put(child);
+    return;
+  }
   struct tmpfs_node *n = tmpfs_node(child);
   n->next_doomed = n->ts->doomed;
   n->ts->doomed = n;
@@ -48,6 +52,8 @@ static void doom(struct inode *child) {
 void tmpfs_evict(struct inode *i) {
   struct tmpfs_node *n = tmpfs_node(i);
   struct tmpfs_sb *ts = n->ts;
+  bool outermost = !ts->draining;
+  ts->draining = true;
   if (S_ISDIR(i->mode))
     tmpfs_dir_take_all(i, doom);
   else if (S_ISREG(i->mode))
@@ -55,9 +61,8 @@ void tmpfs_evict(struct inode *i) {
   xattr_set_free(&n->xattrs);
   ts->used_inodes--;
   free(n);
-  if (ts->draining)
+  if (!outermost)
     return;
-  ts->draining = true;
   while ((n = ts->doomed)) {
     ts->doomed = n->next_doomed;
     inode_put(n->inode);

@@ -57,6 +57,7 @@ struct tmpfs_node { /* inode->priv */
   };
 };
 
+static inline uint64_t blocks_of(off_t n) { return ((uint64_t)n + TMPFS_BLOCK - 1) / TMPFS_BLOCK * TMPFS_BLOCK; }
 static inline struct tmpfs_node *tmpfs_node(const struct inode *i) { return i->priv; }
 
 /* inode.c */
