@@ -1,24 +1,24 @@
 /*
  * The end of tasks and processes: exit(2), exit_group(2), kernel/exit.c of Linux.
  *
- * Every task ends on a fiber of its own, in task_exit(), whatever killed it. process_exit_group() only marks: each other
- * task of the process gets `killed`, and one kick. A task in the guest is interrupted and comes back with an event; one
- * that is parked interruptibly or killably is woken and unwinds; one that is parked for the host (file I/O, plat_fork,
- * plat_flush, a lock) comes back when the host has answered. Contexts therefore stay valid as long as a fiber can use
- * them, and nothing has to look over its shoulder after every park except for t->killed, which signal_deliver() does for
- * all. A guest that does not obey the interrupt is killed by the platform, which reports PLAT_DIED: the same way.
+ * Every task ends on a fiber of its own, in task_exit(), whatever killed it. process_exit_group() only marks: each
+ * other task of the process gets `killed`, and one kick. A task in the guest is interrupted and comes back with an
+ * event; one that is parked interruptibly or killably is woken and unwinds; one that is parked for the host (file I/O,
+ * plat_fork, plat_flush, a lock) comes back when the host has answered. Contexts therefore stay valid as long as a
+ * fiber can use them, and nothing has to look over its shoulder after every park except for t->killed, which
+ * signal_deliver() does for all. A guest that does not obey the interrupt is killed by the platform, which reports
+ * PLAT_DIED: the same way.
  *
- * A process has three counts of threads that go down one after the other, so that kills at any point meet a known state:
- *   nlive        threads that have not begun to exit: they may be sent signals;
- *   nusers       threads that may still use their context (robust futexes, clear_child_tid). Stopped contexts of threads
- *                that are through stay where they are, unanswered and without a task; the last user ends the whole host
- *                process with one plat_kill(). Only a thread that leaves a process which lives on ends by plat_exit();
- *                its leader never does, since the host process would lose its face (PLATFORM_RULES: an exited leader's pidfd
- *                is silent, its memory unreadable);
- *   nunfinished  threads inside task_exit(), closing files. The last one makes the process a zombie and tells the parent.
+ * A process has three counts of threads that go down one after the other, so that kills at any point meet a known
+ * state: nlive        threads that have not begun to exit: they may be sent signals; nusers       threads that may
+ * still use their context (robust futexes, clear_child_tid). Stopped contexts of threads that are through stay where
+ * they are, unanswered and without a task; the last user ends the whole host process with one plat_kill(). Only a
+ * thread that leaves a process which lives on ends by plat_exit(); its leader never does, since the host process would
+ * lose its face (PLATFORM_RULES: an exited leader's pidfd is silent, its memory unreadable); nunfinished  threads
+ * inside task_exit(), closing files. The last one makes the process a zombie and tells the parent.
  *
- * exec is the exception to "one plat_kill at the end": task_dethread() ends all others, then exec_program() kills the old
- * host process from the one thread that is left, which has a new one by then.
+ * exec is the exception to "one plat_kill at the end": task_dethread() ends all others, then exec_program() kills the
+ * old host process from the one thread that is left, which has a new one by then.
  */
 #include "errno.h"
 #include "fiber.h"
@@ -79,7 +79,9 @@ void process_host_died(struct process *p) {
 
 /* ---- telling the parent ---- */
 
-static int64_t clock_ticks(uint64_t ns) { return (int64_t)(ns / 10000000); } /* USER_HZ 100 */
+static int64_t clock_ticks(uint64_t ns) {
+  return (int64_t)(ns / 10000000);
+} /* USER_HZ 100 */
 
 static void child_siginfo(struct process *p, int sig, int code, siginfo_t *info) {
   *info = (siginfo_t){.si_signo = sig, .si_code = code};
@@ -167,7 +169,8 @@ static bool has_stopped_jobs(struct pid *pgrp) {
   return false;
 }
 
-/* POSIX: a group that nobody in its session could continue any more gets SIGHUP and SIGCONT if it has stopped members. */
+/* POSIX: a group that nobody in its session could continue any more gets SIGHUP and SIGCONT if it has stopped members.
+ */
 static void hangup_orphaned_pgrp(struct process *p, const struct process *parent, const struct process *leaving) {
   if (!parent || parent->pgrp == p->pgrp || parent->session != p->session)
     return;

@@ -2,8 +2,8 @@
  * New tasks and processes: clone(2) in all its forms, and the ones that oci/ puts into the container.
  *
  * The order is: build everything that can fail in the Sentry, have the host make the context (plat_fork, which parks),
- * look again at what may have changed meanwhile, then publish the child and let it run. Until it is published nobody can
- * find it, so undoing is dropping.
+ * look again at what may have changed meanwhile, then publish the child and let it run. Until it is published nobody
+ * can find it, so undoing is dropping.
  */
 #include "errno.h"
 #include "fiber.h"
@@ -194,7 +194,7 @@ fail:
 /* ---- vfork ---- */
 
 struct vfork_wait { /* on the parent's stack */
-  struct waitq q; /* first: task.vfork_done points to it */
+  struct waitq q;   /* first: task.vfork_done points to it */
   bool done;
 };
 
@@ -207,7 +207,8 @@ void task_vfork_done(struct task *t) {
   waitq_wake_all(&w->q, 0);
 }
 
-/* Only death ends the wait: the child runs on our stack. While it is not done the child exists, and so child is valid. */
+/* Only death ends the wait: the child runs on our stack. While it is not done the child exists, and so child is valid.
+ */
 static void vfork_wait(struct task *t, struct task *child, struct vfork_wait *w) {
   struct wait_entry e = {.fn = wait_entry_wake, .arg = fiber_self()};
   waitq_add(&w->q, &e);
@@ -304,7 +305,9 @@ static int copy_resources(struct task *t, struct task *c, uint64_t f) {
 /* The host's part. The copied map must be the one that the host copies, so nobody may change it in between. */
 static int fork_context(struct task *t, struct task *c, const struct clone_args_k *a, struct plat_ctx **ctx) {
   bool share = a->flags & CLONE_VM;
-  struct plat_fork_args pf = {.kind = a->flags & CLONE_THREAD ? PLAT_THREAD : share ? PLAT_VFORK : PLAT_FORK,
+  struct plat_fork_args pf = {.kind = a->flags & CLONE_THREAD ? PLAT_THREAD
+                                      : share                 ? PLAT_VFORK
+                                                              : PLAT_FORK,
                               .sp = a->stack ? a->stack + a->stack_size : 0,
                               .tls = a->tls,
                               .set_tls = a->flags & CLONE_SETTLS};
@@ -343,7 +346,8 @@ static int write_tids(struct task *t, struct task *c, struct plat_ctx *ctx, cons
   if (a->flags & CLONE_CHILD_CLEARTID)
     c->clear_child_tid = a->child_tid;
   if (a->flags & CLONE_CHILD_SETTID)
-    plat_write(plat_ctx_as(ctx), a->child_tid, &nr, sizeof nr); /* Linux, too, lets the child run into its bad pointer */
+    plat_write(plat_ctx_as(ctx), a->child_tid, &nr,
+               sizeof nr); /* Linux, too, lets the child run into its bad pointer */
   if ((a->flags & CLONE_PARENT_SETTID) && put_user(a->parent_tid, &nr))
     return -EFAULT;
   return 0;

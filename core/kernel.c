@@ -14,7 +14,9 @@
 /* There is one kernel per loop and one loop per thread. */
 static _Thread_local struct kernel *the_kernel;
 
-struct kernel *kernel_current(void) { return the_kernel; }
+struct kernel *kernel_current(void) {
+  return the_kernel;
+}
 
 static int64_t clock_ns(clockid_t id) {
   struct timespec ts;

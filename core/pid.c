@@ -6,7 +6,9 @@
 
 #define RESERVED_PIDS 300 /* kernel/pid.c: numbers below are not given again after the first wrap */
 
-static int pid_cmp(struct pid *a, struct pid *b) { return a->nr < b->nr ? -1 : a->nr > b->nr; }
+static int pid_cmp(struct pid *a, struct pid *b) {
+  return a->nr < b->nr ? -1 : a->nr > b->nr;
+}
 RB_PROTOTYPE_INTERNAL(pid_tree, pid, link, pid_cmp, static __attribute__((unused)))
 RB_GENERATE_INTERNAL(pid_tree, pid, link, pid_cmp, static __attribute__((unused)))
 

@@ -23,7 +23,9 @@ void rlimits_default(struct rlimit *r, const struct kernel *k) {
   r[RLIMIT_RTPRIO] = (struct rlimit){0, 0};
 }
 
-uint64_t task_rlimit(const struct task *t, int which) { return t->proc->rlim[which].rlim_cur; }
+uint64_t task_rlimit(const struct task *t, int which) {
+  return t->proc->rlim[which].rlim_cur;
+}
 
 int process_set_rlimit(struct task *caller, struct process *p, int which, const struct rlimit *n) {
   if (n->rlim_cur > n->rlim_max)

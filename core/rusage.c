@@ -9,7 +9,9 @@
 
 /* kernel/time/posix-cpu-timers.c: the clock ids of other processes. */
 enum { CPUCLOCK_PROF = 0, CPUCLOCK_VIRT = 1, CPUCLOCK_SCHED = 2 };
-static clockid_t process_clock(int pid, int which) { return (clockid_t)((~(unsigned)pid << 3) | (unsigned)which); }
+static clockid_t process_clock(int pid, int which) {
+  return (clockid_t)((~(unsigned)pid << 3) | (unsigned)which);
+}
 
 static uint64_t read_ns(clockid_t id) {
   struct timespec ts;

@@ -86,4 +86,6 @@ bool process_group_orphaned_without(struct pid *pgrp, const struct process *with
   return true;
 }
 
-bool process_group_orphaned(struct pid *pgrp) { return process_group_orphaned_without(pgrp, NULL); }
+bool process_group_orphaned(struct pid *pgrp) {
+  return process_group_orphaned_without(pgrp, NULL);
+}

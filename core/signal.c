@@ -1,4 +1,5 @@
-/* Signal state: handlers, masks, queues, the alternate stack. Sending is in signal_send.c, acting in signal_deliver.c. */
+/* Signal state: handlers, masks, queues, the alternate stack. Sending is in signal_send.c, acting in signal_deliver.c.
+ */
 #include "signal.h"
 #include "errno.h"
 #include "kernel.h"
@@ -98,7 +99,9 @@ static void flush_set(struct sigpending *p, sigset64_t set) {
   p->set &= ~set;
 }
 
-void signal_flush_pending(struct sigpending *p) { flush_set(p, ~0ull); }
+void signal_flush_pending(struct sigpending *p) {
+  flush_set(p, ~0ull);
+}
 
 void signal_flush(struct process *p, sigset64_t set) {
   struct task *t;
@@ -154,7 +157,9 @@ int signal_dequeue(struct task *t, sigset64_t set, siginfo_t *info) {
   return sig;
 }
 
-sigset64_t signal_pending_set(const struct task *t) { return (t->pending.set | t->proc->pending.set) & t->blocked; }
+sigset64_t signal_pending_set(const struct task *t) {
+  return (t->pending.set | t->proc->pending.set) & t->blocked;
+}
 
 bool signal_pending(const struct task *t) {
   return t->killed || t->stop_wanted || ((t->pending.set | t->proc->pending.set) & ~t->blocked);
@@ -238,10 +243,10 @@ int signal_altstack(struct task *t, const stack_t *new, stack_t *old, uint64_t s
   } else {
     if (new->ss_size < MIN_ALTSTACK)
       return -ENOMEM;
-    t->ss_sp = (uint64_t)new->ss_sp;
+    t->ss_sp = (uint64_t) new->ss_sp;
     t->ss_size = new->ss_size;
   }
-  t->ss_flags = (uint32_t)new->ss_flags;
+  t->ss_flags = (uint32_t) new->ss_flags;
   return 0;
 }
 
@@ -253,10 +258,9 @@ void signal_sigreturn(struct task *t, const struct plat_event *ev) {
     return;
   }
   signal_set_blocked(t, ev->sigreturn.mask);
-  /* Errors are ignored, as Linux does. The frame of a handler carries what was in force when it began; the stack pointer is
-   * elsewhere again, or on the same alternate stack with the same settings. */
-  stack_t ss = {.ss_sp = (void *)ev->sigreturn.ss_sp,
-                .ss_size = ev->sigreturn.ss_size,
-                .ss_flags = (int)ev->sigreturn.ss_flags};
+  /* Errors are ignored, as Linux does. The frame of a handler carries what was in force when it began; the stack
+   * pointer is elsewhere again, or on the same alternate stack with the same settings. */
+  stack_t ss = {
+      .ss_sp = (void *)ev->sigreturn.ss_sp, .ss_size = ev->sigreturn.ss_size, .ss_flags = (int)ev->sigreturn.ss_flags};
   signal_altstack(t, &ss, NULL, 0);
 }

@@ -91,7 +91,8 @@ static bool takes(const struct task *t, int sig) {
   return sig == SIGKILL || (t->state != TASK_STOPPED && t->state != TASK_TRACED);
 }
 
-/* Who shall act on a signal to the process: the main thread if it can, else one that has nothing to do yet, else any. */
+/* Who shall act on a signal to the process: the main thread if it can, else one that has nothing to do yet, else any.
+ */
 static struct task *choose(struct process *p, int sig) {
   if (p->leader && takes(p->leader, sig))
     return p->leader;
@@ -123,7 +124,8 @@ static void complete(struct process *p, struct task *t, int sig) {
     task_notify_signal(t);
 }
 
-/* RLIMIT_SIGPENDING, counted per receiving process. Signals that existed before queues (and the kernel's own) are let in. */
+/* RLIMIT_SIGPENDING, counted per receiving process. Signals that existed before queues (and the kernel's own) are let
+ * in. */
 static struct sigqueue *sigqueue_new(struct process *p, bool may_exceed) {
   if (!may_exceed && (uint64_t)p->nsigqueued >= p->rlim[RLIMIT_SIGPENDING].rlim_cur)
     return NULL;

@@ -33,7 +33,9 @@ static int64_t do_clone(struct task *t, struct clone_args_k *k) {
   return task_clone(t, k);
 }
 
-SYSCALL_HANDLER(fork) { return do_clone(t, &(struct clone_args_k){.exit_signal = SIGCHLD}); }
+SYSCALL_HANDLER(fork) {
+  return do_clone(t, &(struct clone_args_k){.exit_signal = SIGCHLD});
+}
 SYSCALL_HANDLER(vfork) {
   return do_clone(t, &(struct clone_args_k){.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD});
 }
@@ -162,7 +164,8 @@ SYSCALL_HANDLER(unshare) {
   return err;
 }
 
-/* There are no namespace files, and a pidfd's namespaces are the caller's own: without configured namespaces, -EINVAL. */
+/* There are no namespace files, and a pidfd's namespaces are the caller's own: without configured namespaces, -EINVAL.
+ */
 SYSCALL_HANDLER(setns) {
   struct file *f = fd_file(t->files, (int)a[0]);
   if (!f)

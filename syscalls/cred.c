@@ -8,18 +8,30 @@
 
 #define NO_ID ((uint32_t)-1)
 
-SYSCALL_HANDLER(getuid) { return t->cred->uid; }
-SYSCALL_HANDLER(geteuid) { return t->cred->euid; }
-SYSCALL_HANDLER(getgid) { return t->cred->gid; }
-SYSCALL_HANDLER(getegid) { return t->cred->egid; }
+SYSCALL_HANDLER(getuid) {
+  return t->cred->uid;
+}
+SYSCALL_HANDLER(geteuid) {
+  return t->cred->euid;
+}
+SYSCALL_HANDLER(getgid) {
+  return t->cred->gid;
+}
+SYSCALL_HANDLER(getegid) {
+  return t->cred->egid;
+}
 
 static int64_t put3(const uint64_t *a, uint32_t x, uint32_t y, uint32_t z) {
   if (put_user(a[0], &x) || put_user(a[1], &y) || put_user(a[2], &z))
     return -EFAULT;
   return 0;
 }
-SYSCALL_HANDLER(getresuid) { return put3(a, t->cred->uid, t->cred->euid, t->cred->suid); }
-SYSCALL_HANDLER(getresgid) { return put3(a, t->cred->gid, t->cred->egid, t->cred->sgid); }
+SYSCALL_HANDLER(getresuid) {
+  return put3(a, t->cred->uid, t->cred->euid, t->cred->suid);
+}
+SYSCALL_HANDLER(getresgid) {
+  return put3(a, t->cred->gid, t->cred->egid, t->cred->sgid);
+}
 
 /* Ends an edit: installs c, or drops it on err. */
 static int64_t commit(struct task *t, struct cred *c, int err) {
@@ -164,7 +176,8 @@ SYSCALL_HANDLER(setfsuid) {
   uint32_t id = (uint32_t)a[0];
   const struct cred *old = t->cred;
   uint32_t was = old->fsuid;
-  if (id == NO_ID || (!cred_has_cap(old, CAP_SETUID) && !(id == old->fsuid || one_of(id, old->uid, old->euid, old->suid))))
+  if (id == NO_ID ||
+      (!cred_has_cap(old, CAP_SETUID) && !(id == old->fsuid || one_of(id, old->uid, old->euid, old->suid))))
     return was;
   struct cred *c = cred_dup(old);
   if (!c)
@@ -179,7 +192,8 @@ SYSCALL_HANDLER(setfsgid) {
   uint32_t id = (uint32_t)a[0];
   const struct cred *old = t->cred;
   uint32_t was = old->fsgid;
-  if (id == NO_ID || (!cred_has_cap(old, CAP_SETGID) && !(id == old->fsgid || one_of(id, old->gid, old->egid, old->sgid))))
+  if (id == NO_ID ||
+      (!cred_has_cap(old, CAP_SETGID) && !(id == old->fsgid || one_of(id, old->gid, old->egid, old->sgid))))
     return was;
   struct cred *c = cred_dup(old);
   if (!c)

@@ -5,7 +5,8 @@
 #include <string.h>
 
 static const char *support_word(const struct syscall_desc *d) {
-  static const char *const words[] = {[SUP_FULL] = "full", [SUP_PARTIAL] = "partial", [SUP_ERROR] = "error", [SUP_NONE] = "none"};
+  static const char *const words[] = {
+      [SUP_FULL] = "full", [SUP_PARTIAL] = "partial", [SUP_ERROR] = "error", [SUP_NONE] = "none"};
   return !d->fn ? "none" : d->support == SUP_NONE ? "partial" : words[d->support];
 }
 

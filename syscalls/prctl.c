@@ -58,7 +58,8 @@ static int64_t capbset_drop(struct task *t, uint64_t cap) {
 static int64_t set_securebits(struct task *t, uint64_t v) {
   uint32_t old = t->cred->securebits, now = (uint32_t)v;
   uint32_t locked = (old & SECURE_ALL_LOCKS) >> 1;
-  if ((locked & (old ^ now)) || ((old & SECURE_ALL_LOCKS) & ~now) || (v & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)))
+  if ((locked & (old ^ now)) || ((old & SECURE_ALL_LOCKS) & ~now) ||
+      (v & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)))
     return -EPERM;
   if (!cred_has_cap(t->cred, CAP_SETPCAP))
     return -EPERM;
@@ -133,7 +134,9 @@ static int64_t get_auxv(struct task *t, const uint64_t *a) {
   return copy_to_user(a[1], t->mm->auxv, n) ? -EFAULT : (int64_t)size;
 }
 
-static int64_t put_int(uint64_t addr, int v) { return put_user(addr, &v) ? -EFAULT : 0; }
+static int64_t put_int(uint64_t addr, int v) {
+  return put_user(addr, &v) ? -EFAULT : 0;
+}
 
 /* Those that change credentials or depend on them. */
 static int64_t prctl_cred(struct task *t, const uint64_t *a) {

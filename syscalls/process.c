@@ -4,12 +4,24 @@
 #include "../core/uaccess.h"
 #include "table.h"
 
-SYSCALL_HANDLER(getpid) { return t->proc->pid->nr; }
-SYSCALL_HANDLER(gettid) { return t->tid->nr; }
-SYSCALL_HANDLER(getppid) { return t->proc->parent ? t->proc->parent->pid->nr : 0; }
-SYSCALL_HANDLER(getpgrp) { return t->proc->pgrp->nr; }
-SYSCALL_HANDLER(setsid) { return process_setsid(t->proc); }
-SYSCALL_HANDLER(setpgid) { return process_setpgid(t, (int)a[0], (int)a[1]); }
+SYSCALL_HANDLER(getpid) {
+  return t->proc->pid->nr;
+}
+SYSCALL_HANDLER(gettid) {
+  return t->tid->nr;
+}
+SYSCALL_HANDLER(getppid) {
+  return t->proc->parent ? t->proc->parent->pid->nr : 0;
+}
+SYSCALL_HANDLER(getpgrp) {
+  return t->proc->pgrp->nr;
+}
+SYSCALL_HANDLER(setsid) {
+  return process_setsid(t->proc);
+}
+SYSCALL_HANDLER(setpgid) {
+  return process_setpgid(t, (int)a[0], (int)a[1]);
+}
 
 /* The process of a pid argument, which may name any of its threads; 0: the caller. NULL: -ESRCH. */
 static struct process *process_arg(struct task *t, int pid) {
@@ -46,27 +58,10 @@ SYSCALL_HANDLER(exit_group) {
   return 0;
 }
 
-SYSCALL_HANDLER(set_robust_list) {
-  if (a[1] != 24) /* sizeof(struct robust_list_head) */
-    return -EINVAL;
-  t->robust_list = a[0];
-  return 0;
-}
-
-SYSCALL_HANDLER(get_robust_list) {
-  struct task *o = (int)a[0] ? task_find_borrow(t->k, (int)a[0]) : t;
-  if (!o)
-    return -ESRCH;
-  if (!task_may_access(t, o))
-    return -EPERM;
-  uint64_t len = 24, head = o->robust_list;
-  if (put_user(a[2], &len) || put_user(a[1], &head))
-    return -EFAULT;
-  return 0;
-}
-
 /* kcmp(2): an order over kernel objects, without telling where they are. */
-static int64_t order(const void *x, const void *y) { return x == y ? 0 : x < y ? 1 : 2; }
+static int64_t order(const void *x, const void *y) {
+  return x == y ? 0 : x < y ? 1 : 2;
+}
 
 static int64_t kcmp_file(struct task *x, struct task *y, const uint64_t *a) {
   struct file *fx = x->files ? fd_file_raw(x->files, (int)a[3]) : NULL;

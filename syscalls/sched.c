@@ -1,6 +1,6 @@
 /*
- * Scheduling calls. The host schedules guest threads as it schedules any; what a guest sets is checked by Linux's rules,
- * remembered and told back, and has no effect: a container may not raise its share of the host.
+ * Scheduling calls. The host schedules guest threads as it schedules any; what a guest sets is checked by Linux's
+ * rules, remembered and told back, and has no effect: a container may not raise its share of the host.
  */
 #include "../core/errno.h"
 #include "../core/kernel.h"
@@ -14,9 +14,13 @@
 #define POLICY_DEADLINE 6
 #define AFFINITY_BYTES 16 /* room for 128 CPUs */
 
-static struct task *target(struct task *t, int tid) { return tid ? task_find_borrow(t->k, tid) : t; }
+static struct task *target(struct task *t, int tid) {
+  return tid ? task_find_borrow(t->k, tid) : t;
+}
 
-static bool is_rt(int policy) { return policy == SCHED_FIFO || policy == SCHED_RR; }
+static bool is_rt(int policy) {
+  return policy == SCHED_FIFO || policy == SCHED_RR;
+}
 static bool policy_ok(int policy) {
   return is_rt(policy) || policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE;
 }
@@ -25,10 +29,13 @@ static bool same_owner(const struct task *t, const struct task *o) {
   return t->cred->euid == o->cred->uid || t->cred->euid == o->cred->euid || cred_has_cap(t->cred, CAP_SYS_NICE);
 }
 
-SYSCALL_HANDLER(sched_yield) { return 0; }
+SYSCALL_HANDLER(sched_yield) {
+  return 0;
+}
 
 static bool may_nice(const struct task *t, const struct task *o, int nice) {
-  return nice >= o->nice || 20 - nice <= (int64_t)o->proc->rlim[RLIMIT_NICE].rlim_cur || cred_has_cap(t->cred, CAP_SYS_NICE);
+  return nice >= o->nice || 20 - nice <= (int64_t)o->proc->rlim[RLIMIT_NICE].rlim_cur ||
+         cred_has_cap(t->cred, CAP_SYS_NICE);
 }
 
 /* __sched_setscheduler()'s checks. policy < 0: keep it. */
@@ -97,8 +104,12 @@ static int64_t priority_bound(int policy, int64_t rt) {
     return rt;
   return policy_ok(policy) || policy == POLICY_DEADLINE ? 0 : -EINVAL;
 }
-SYSCALL_HANDLER(sched_get_priority_max) { return priority_bound((int)a[0], 99); }
-SYSCALL_HANDLER(sched_get_priority_min) { return priority_bound((int)a[0], 1); }
+SYSCALL_HANDLER(sched_get_priority_max) {
+  return priority_bound((int)a[0], 99);
+}
+SYSCALL_HANDLER(sched_get_priority_min) {
+  return priority_bound((int)a[0], 1);
+}
 
 SYSCALL_HANDLER(sched_rr_get_interval) {
   if ((int)a[0] < 0)

@@ -112,7 +112,9 @@ SYSCALL_HANDLER(rt_sigtimedwait) {
 }
 
 /* rt_sigreturn from elsewhere than a frame never gets here; see PLAT_SIGRETURN. */
-SYSCALL_HANDLER(restart_syscall) { return t->restart.fn ? t->restart.fn(t) : -EINTR; }
+SYSCALL_HANDLER(restart_syscall) {
+  return t->restart.fn ? t->restart.fn(t) : -EINTR;
+}
 
 SYSCALL_HANDLER(sigaltstack) {
   stack_t new, old;
@@ -157,7 +159,9 @@ static int kill_many(struct task *t, struct pid *pgrp, int sig, const siginfo_t 
   return err;
 }
 
-static bool sig_ok(int sig) { return sig >= 0 && sig <= NSIG_GUEST; }
+static bool sig_ok(int sig) {
+  return sig >= 0 && sig <= NSIG_GUEST;
+}
 
 static struct process *process_of(struct kernel *k, int pid) {
   struct process *p = process_find_borrow(k, pid);

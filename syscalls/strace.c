@@ -162,7 +162,9 @@ static const struct syscall_desc *desc(const struct plat_call *c) {
   return (uint64_t)c->nr < NR_SYSCALLS && syscall_table[c->nr].name ? &syscall_table[c->nr] : NULL;
 }
 
-static bool returns_address(const struct syscall_desc *d) { return d && strstr(d->args, "=x"); }
+static bool returns_address(const struct syscall_desc *d) {
+  return d && strstr(d->args, "=x");
+}
 
 void strace_enter(struct strace_line *l, struct task *t, const struct plat_call *c) {
   const struct syscall_desc *d = desc(c);
@@ -171,7 +173,7 @@ void strace_enter(struct strace_line *l, struct task *t, const struct plat_call 
   memset(l->deferred, 0, sizeof l->deferred);
   const char *spec = d ? d->args : "", *type;
   unsigned len;
-  bool described = *spec;
+  bool described = d && (*spec || d->support != SUP_NONE);
   while (l->n < 6 && (type = next_field(&spec, &len))) {
     struct out o = {l->arg[l->n], STRACE_ARG_LEN};
     l->deferred[l->n] = len == 3 && !memcmp(type, "b=r", 3);

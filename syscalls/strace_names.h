@@ -9,8 +9,8 @@ struct strace_name {
 };
 struct strace_set {
   const char *type;
-  bool flags;     /* OR-ed bits; else one value */
-  uint64_t mask;  /* 0 or the part that is a number of its own (O_ACCMODE): named first */
+  bool flags;    /* OR-ed bits; else one value */
+  uint64_t mask; /* 0 or the part that is a number of its own (O_ACCMODE): named first */
   const struct strace_name *names;
 };
 /* NULL: no such type. */

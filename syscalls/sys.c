@@ -29,8 +29,12 @@ static int64_t set_uts_name(struct task *t, char *field, const uint64_t *a) {
   memcpy(field, name, sizeof name);
   return 0;
 }
-SYSCALL_HANDLER(sethostname) { return set_uts_name(t, t->k->uts.nodename, a); }
-SYSCALL_HANDLER(setdomainname) { return set_uts_name(t, t->k->uts.domainname, a); }
+SYSCALL_HANDLER(sethostname) {
+  return set_uts_name(t, t->k->uts.nodename, a);
+}
+SYSCALL_HANDLER(setdomainname) {
+  return set_uts_name(t, t->k->uts.domainname, a);
+}
 
 /* What programs may have touched; the host's own count is not to be had. */
 static uint64_t memory_used(const struct kernel *k) {
@@ -58,8 +62,17 @@ SYSCALL_HANDLER(sysinfo) {
 
 /* ---- dmesg ---- */
 
-enum { LOG_READ = 2, LOG_READ_ALL, LOG_READ_CLEAR, LOG_CLEAR, LOG_CONSOLE_OFF, LOG_CONSOLE_ON, LOG_CONSOLE_LEVEL,
-       LOG_SIZE_UNREAD, LOG_SIZE_BUFFER };
+enum {
+  LOG_READ = 2,
+  LOG_READ_ALL,
+  LOG_READ_CLEAR,
+  LOG_CLEAR,
+  LOG_CONSOLE_OFF,
+  LOG_CONSOLE_ON,
+  LOG_CONSOLE_LEVEL,
+  LOG_SIZE_UNREAD,
+  LOG_SIZE_BUFFER
+};
 
 /* The log as syslog(2) gives it: a level in front of each line. *len of it; NULL: no memory. */
 static char *log_text(const struct kernel *k, size_t *len) {
@@ -130,17 +143,43 @@ SYSCALL_HANDLER(syslog) {
 
 /* ---- not for containers ---- */
 
-static int64_t needs(struct task *t, int cap, int64_t with) { return cred_has_cap(t->cred, cap) ? with : -EPERM; }
+static int64_t needs(struct task *t, int cap, int64_t with) {
+  return cred_has_cap(t->cred, cap) ? with : -EPERM;
+}
 
-SYSCALL_HANDLER(reboot) { return -EPERM; }
-SYSCALL_HANDLER(init_module) { return needs(t, CAP_SYS_MODULE, -ENOSYS); }
-SYSCALL_HANDLER(finit_module) { return needs(t, CAP_SYS_MODULE, -ENOSYS); }
-SYSCALL_HANDLER(delete_module) { return needs(t, CAP_SYS_MODULE, -ENOSYS); }
-SYSCALL_HANDLER(kexec_load) { return needs(t, CAP_SYS_BOOT, -ENOSYS); }
-SYSCALL_HANDLER(kexec_file_load) { return needs(t, CAP_SYS_BOOT, -ENOSYS); }
-SYSCALL_HANDLER(swapon) { return needs(t, CAP_SYS_ADMIN, -ENOSYS); }
-SYSCALL_HANDLER(swapoff) { return needs(t, CAP_SYS_ADMIN, -ENOSYS); }
-SYSCALL_HANDLER(acct) { return needs(t, CAP_SYS_PACCT, -ENOSYS); }
-SYSCALL_HANDLER(vhangup) { return needs(t, CAP_SYS_TTY_CONFIG, 0); }
-SYSCALL_HANDLER(iopl) { return needs(t, CAP_SYS_RAWIO, -ENOSYS); }
-SYSCALL_HANDLER(ioperm) { return needs(t, CAP_SYS_RAWIO, -ENOSYS); }
+SYSCALL_HANDLER(reboot) {
+  return -EPERM;
+}
+SYSCALL_HANDLER(init_module) {
+  return needs(t, CAP_SYS_MODULE, -ENOSYS);
+}
+SYSCALL_HANDLER(finit_module) {
+  return needs(t, CAP_SYS_MODULE, -ENOSYS);
+}
+SYSCALL_HANDLER(delete_module) {
+  return needs(t, CAP_SYS_MODULE, -ENOSYS);
+}
+SYSCALL_HANDLER(kexec_load) {
+  return needs(t, CAP_SYS_BOOT, -ENOSYS);
+}
+SYSCALL_HANDLER(kexec_file_load) {
+  return needs(t, CAP_SYS_BOOT, -ENOSYS);
+}
+SYSCALL_HANDLER(swapon) {
+  return needs(t, CAP_SYS_ADMIN, -ENOSYS);
+}
+SYSCALL_HANDLER(swapoff) {
+  return needs(t, CAP_SYS_ADMIN, -ENOSYS);
+}
+SYSCALL_HANDLER(acct) {
+  return needs(t, CAP_SYS_PACCT, -ENOSYS);
+}
+SYSCALL_HANDLER(vhangup) {
+  return needs(t, CAP_SYS_TTY_CONFIG, 0);
+}
+SYSCALL_HANDLER(iopl) {
+  return needs(t, CAP_SYS_RAWIO, -ENOSYS);
+}
+SYSCALL_HANDLER(ioperm) {
+  return needs(t, CAP_SYS_RAWIO, -ENOSYS);
+}
