@@ -129,12 +129,13 @@ static void renamed(struct inode *from, struct inode *to, struct inode *moved, s
 
 int gofer_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *dst, unsigned flags) {
   struct gofer_sb *s = gofer_sb_of(old_dir);
+  if (flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE))
+    return -EINVAL; /* whiteouts are devices */
   struct inode *moved = inode_get(old->inode), *dead = dst->inode ? inode_get(dst->inode) : NULL;
   /* While the server renames a directory, neither its old nor its new path can be relied upon: other requests wait. */
   bool dirs = S_ISDIR(moved->mode) || (dead && S_ISDIR(dead->mode));
   s->renaming += dirs;
-  int err = gc_rename(s, (struct gofer_at){old->parent, old->name}, (struct gofer_at){dst->parent, dst->name},
-                      flags & (RENAME_NOREPLACE | RENAME_EXCHANGE));
+  int err = gc_rename(s, (struct gofer_at){old->parent, old->name}, (struct gofer_at){dst->parent, dst->name}, flags);
   s->renaming -= dirs;
   /* Those woken run after this fiber has parked: the VFS has moved the dentries by then. */
   if (dirs && !s->renaming)

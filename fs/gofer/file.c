@@ -90,6 +90,8 @@ static ssize_t gofer_read(struct file *f, struct uio *u, off_t *pos) {
       break;
   }
   gofer_buf_put(s->g, buf);
+  if (total && s->exclusive && !(f->flags & O_NOATIME))
+    vfs_touch_atime(f->mnt, of->inode);
   return total ? total : err;
 }
 

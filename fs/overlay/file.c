@@ -65,7 +65,10 @@ static ssize_t ovl_read(struct file *f, struct uio *u, off_t *pos) {
   int err = real_for_read(f, &real);
   if (err || !real)
     return err;
-  return real->ops->read(real, u, pos);
+  ssize_t n = real->ops->read(real, u, pos);
+  if (n > 0 && !(f->flags & O_NOATIME))
+    vfs_touch_atime(f->mnt, f->inode);
+  return n;
 }
 
 static ssize_t ovl_write(struct file *f, struct uio *u, off_t *pos) {

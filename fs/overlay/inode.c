@@ -139,7 +139,7 @@ static void ovl_evict(struct inode *i) {
   if (oi->hashed)
     HASH_DEL(ovl_of(i)->by_lower, oi);
   ovl_free_names(oi);
-  ovl_free_xattrs(oi);
+  xattr_set_free(&oi->xattrs);
   if (oi->lower)
     put_lower(oi->lower);
   dentry_put(oi->upper);

@@ -60,13 +60,25 @@ struct ovl_name *ovl_next_name(struct ovl_inode *dir, struct ovl_name *n) {
   return n ? RB_NEXT(ovl_names, &dir->names, n) : RB_MIN(ovl_names, &dir->names);
 }
 
+/* A directory goes with names in it only when the whole file system is taken down: trees may be deeper than the stack.
+ */
 void ovl_free_names(struct ovl_inode *dir) {
+  struct ovl *o = ovl_of(dir->inode);
   struct ovl_name *n;
   while ((n = RB_ROOT(&dir->names))) {
     RB_REMOVE(ovl_names, &dir->names, n);
+    n->next_doomed = o->doomed;
+    o->doomed = n;
+  }
+  if (o->draining)
+    return;
+  o->draining = true;
+  while ((n = o->doomed)) {
+    o->doomed = n->next_doomed;
     inode_put(n->inode);
     free(n);
   }
+  o->draining = false;
 }
 
 struct empty_ctx {

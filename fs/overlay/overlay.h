@@ -14,24 +14,21 @@
 #include "../../core/errno.h"
 #include "../namei.h"
 #include "../vfs.h"
+#include "../xattr.h"
 #include <bsd/sys/tree.h>
 #include <uthash.h>
 
 struct ovl_name { /* one changed name of a directory */
-  RB_ENTRY(ovl_name) link;
+  union {
+    RB_ENTRY(ovl_name) link;
+    struct ovl_name *next_doomed;
+  };
   struct inode *inode; /* counted; NULL: a whiteout */
   bool over_lower;     /* the lower directory has the name too: a whiteout must stay when this goes */
   unsigned len;
   char name[];
 };
 RB_HEAD(ovl_names, ovl_name);
-
-struct ovl_xattr {
-  struct ovl_xattr *next;
-  size_t len;
-  char *value;
-  char name[];
-};
 
 struct ovl_inode { /* inode->priv */
   struct inode *inode;
@@ -43,14 +40,15 @@ struct ovl_inode { /* inode->priv */
   struct fmutex copy_lock;
   struct ovl_names names; /* directories */
   bool own_xattrs;        /* xattrs holds all of them; else the lower inode does */
-  struct ovl_xattr *xattrs;
-  size_t xattr_bytes;
+  struct xattr_set xattrs;
 };
 
 struct ovl {                        /* super->priv */
   struct super *sb, *lower, *upper; /* the latter two counted */
   struct ovl_inode *by_lower;       /* every inode that has a lower one */
   uint64_t next_ino;
+  struct ovl_name *doomed; /* of directories that are going: worked off without recursion */
+  bool draining;
 };
 
 static inline struct ovl *ovl_of(const struct inode *i) {
@@ -117,4 +115,3 @@ ssize_t ovl_getxattr(struct inode *i, struct dentry *d, const char *name, void *
 int ovl_setxattr(struct inode *i, struct dentry *d, const char *name, const void *val, size_t len, int flags);
 ssize_t ovl_listxattr(struct inode *i, struct dentry *d, char *buf, size_t cap);
 int ovl_removexattr(struct inode *i, struct dentry *d, const char *name);
-void ovl_free_xattrs(struct ovl_inode *oi);

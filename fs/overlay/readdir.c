@@ -89,10 +89,9 @@ static int take_snapshot(struct inode *dir, struct snapshot **out) {
   int err = 0;
   if (s->dir->lower && dir->nlink)
     err = ovl_each_lower(s->dir, add_lower, s);
-  struct ovl_name *n;
-  RB_FOREACH(n, ovl_names, &s->dir->names)
-  if (n->inode && !snap_add(s, n->name, n->len, n->inode->ino, IFTODT(n->inode->mode)))
-    break;
+  for (struct ovl_name *n = NULL; (n = ovl_next_name(s->dir, n));)
+    if (n->inode && !snap_add(s, n->name, n->len, n->inode->ino, IFTODT(n->inode->mode)))
+      break;
   if (!err && s->no_memory)
     err = -ENOMEM;
   if (err) {
