@@ -19,7 +19,7 @@ int timerfd_get(struct file *f, struct itimer_val *out);
 
 /* ---- fs/signalfd.c ---- */
 int signalfd_new(struct kernel *k, sigset64_t mask, int flags, struct file **out); /* SFD_NONBLOCK */
-int signalfd_set(struct file *f, sigset64_t mask); /* -EINVAL if f is no signalfd */
+int signalfd_set(struct file *f, sigset64_t mask);                                 /* -EINVAL if f is no signalfd */
 
 /* ---- fs/pidfd.c ---- */
 /* A file on p (a process); flags: O_NONBLOCK. NULL: no memory. */
@@ -38,5 +38,6 @@ bool file_is_epoll(const struct file *f);
 int epoll_ctl_file(struct file *ep, int op, int fd, struct file *target, const struct epoll_event_k *ev);
 /* Parks until there are events or the deadline. Fills up to n events: their number, 0 at the deadline, -EINTR. */
 int epoll_wait_file(struct file *ep, struct epoll_event_k *out, int n, int64_t deadline);
-/* The last reference of a watched file goes away: called by file_put (through file_vfs_release) while f->wq still lives. */
+/* The last reference of a watched file goes away: called by file_put (through file_vfs_release) while f->wq still
+ * lives. */
 void epoll_file_release(struct file *f);

@@ -7,8 +7,8 @@
 #include "vfs.h"
 #include <sys/inotify.h>
 
-/* Something happened to the object of d (IN_ACCESS, IN_MODIFY, IN_ATTRIB, IN_OPEN, IN_CLOSE_*): tells watches of d's inode and,
- * with the name, those of its directory. */
+/* Something happened to the object of d (IN_ACCESS, IN_MODIFY, IN_ATTRIB, IN_OPEN, IN_CLOSE_*): tells watches of d's
+ * inode and, with the name, those of its directory. */
 void fsnotify_dentry(struct dentry *d, uint32_t mask);
 /* Through an open file; no-op for anonymous ones. */
 static inline void fsnotify_file(struct file *f, uint32_t mask) {
@@ -20,12 +20,13 @@ void fsnotify_dirent(struct inode *dir, const char *name, uint32_t mask);
 /* rename(2): IN_MOVED_FROM, IN_MOVED_TO with a common cookie, and IN_MOVE_SELF. */
 void fsnotify_move(struct inode *old_dir, const char *old_name, struct inode *new_dir, const char *new_name,
                    struct inode *moved);
-/* The last name of i is gone (unlink, rmdir, rename over it): IN_DELETE_SELF, and the watches end. With links left: IN_ATTRIB. */
+/* The last name of i is gone (unlink, rmdir, rename over it): IN_DELETE_SELF, and the watches end. With links left:
+ * IN_ATTRIB. */
 void fsnotify_unlinked(struct inode *i, bool links_left);
 /* A file system was unmounted: IN_UNMOUNT to watches of its inodes. */
 void fsnotify_unmount(struct super *sb);
 
 /* ---- inotify(7) ---- */
-int inotify_new(struct kernel *k, int flags, struct file **out);                    /* IN_NONBLOCK */
-int inotify_add(struct file *f, const struct path *p, uint32_t mask);               /* the watch descriptor */
+int inotify_new(struct kernel *k, int flags, struct file **out);      /* IN_NONBLOCK */
+int inotify_add(struct file *f, const struct path *p, uint32_t mask); /* the watch descriptor */
 int inotify_rm(struct file *f, int wd);

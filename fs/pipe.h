@@ -9,24 +9,27 @@
 
 struct inode;
 
-#define PIPE_BUF_SIZE 4096u            /* PIPE_BUF: writes up to it are atomic */
+#define PIPE_BUF_SIZE 4096u /* PIPE_BUF: writes up to it are atomic */
 #define PIPE_DEFAULT_SIZE 65536u
-#define PIPE_MAX_SIZE (1024u * 1024u)  /* fs.pipe-max-size */
+#define PIPE_MAX_SIZE (1024u * 1024u) /* fs.pipe-max-size */
 
 extern const struct file_ops pipe_file_ops;
-static inline bool file_is_pipe(const struct file *f) { return f->ops == &pipe_file_ops; }
+static inline bool file_is_pipe(const struct file *f) {
+  return f->ops == &pipe_file_ops;
+}
 
 /* pipe2(2): out[0] reads, out[1] writes. flags: O_NONBLOCK, O_DIRECT. */
 int pipe_new(struct kernel *k, int flags, struct file *out[2]);
-/* Another open file on the same pipe (open of /proc/PID/fd/N or /dev/fd/N); O_RDONLY, O_WRONLY or O_RDWR. Never parks. */
+/* Another open file on the same pipe (open of /proc/PID/fd/N or /dev/fd/N); O_RDONLY, O_WRONLY or O_RDWR. Never parks.
+ */
 int pipe_reopen(struct file *pipe, int flags, struct file **out);
 /* F_GETPIPE_SZ and F_SETPIPE_SZ; -EBADF if f is no pipe. */
 long pipe_fcntl(struct file *f, int cmd, uint64_t arg);
 
 /*
  * splice(2) between a pipe and something else. Both park while the pipe is empty (full), unless nonblock. The callback
- * may park; it returns how many bytes it took (made), 0 to stop, or -errno, which is the result if nothing was moved before.
- * Result: bytes moved, 0 at end of file, -EAGAIN, -EPIPE (with SIGPIPE), -ERESTARTSYS.
+ * may park; it returns how many bytes it took (made), 0 to stop, or -errno, which is the result if nothing was moved
+ * before. Result: bytes moved, 0 at end of file, -EAGAIN, -EPIPE (with SIGPIPE), -ERESTARTSYS.
  */
 typedef ssize_t pipe_sink_fn(void *arg, const void *data, size_t n);
 typedef ssize_t pipe_source_fn(void *arg, void *buf, size_t n);
