@@ -469,6 +469,5 @@ void task_exec_reset(struct task *t) {
   t->clear_child_tid = t->set_child_tid = 0;
   t->robust_list = 0;
   t->keep_caps = false;
-  t->dumpable_off = false;
   task_vfork_done(t);
 }

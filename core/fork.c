@@ -116,7 +116,6 @@ struct process *process_alloc(struct kernel *k, struct process *from) {
   p->exit_signal = SIGCHLD;
   if (from) {
     memcpy(p->rlim, from->rlim, sizeof p->rlim);
-    p->ctty = from->ctty;
     p->oom_score_adj = from->oom_score_adj;
   } else {
     rlimits_default(p->rlim, k);
@@ -365,6 +364,7 @@ static void publish(struct task *t, struct task *c, const struct clone_args_k *a
     parent = t->proc->parent ? t->proc->parent : t->k->init;
     p->exit_signal = t->proc->exit_signal;
   }
+  p->ctty = t->proc->ctty;
   process_join_pgrp(p, t->proc->pgrp, t->proc->session);
   process_publish(p, parent, c);
 }
