@@ -157,8 +157,10 @@ static int do_open(struct open_op *o, const struct path *p, struct file **out) {
   if (!f)
     return -ENOMEM;
   r = count_access(o, f);
+  f->flags |= o->flags & O_NOCTTY; /* terminals look at it; no status flag of the open file */
   if (!r)
     r = open_inode(i, f);
+  f->flags &= ~O_NOCTTY;
   if (r) {
     f->ops = NULL; /* nothing to release */
     return r;
