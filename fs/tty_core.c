@@ -43,8 +43,10 @@ void tty_drained(struct tty *t) { waitq_wake_all(&t->wq, EPOLLOUT | EPOLLWRNORM)
 struct tty_table *tty_table(struct kernel *k) {
   if (!k->ttys) {
     k->ttys = calloc(1, sizeof *k->ttys);
-    if (k->ttys)
+    if (k->ttys) {
       k->ttys->pts_mode = 0600;
+      k->hooks.tty_session_exit = tty_session_exit;
+    }
   }
   return k->ttys;
 }

@@ -180,6 +180,7 @@ static int open_anonymous(struct tty *t, int flags, struct file **out) {
   struct file *f = file_new(&tty_slave_fops, flags, NULL);
   if (!f)
     return -ENOMEM;
+  f->flags |= flags & O_NOCTTY;
   int r = tty_slave_open(t, f);
   if (r) {
     static const struct file_ops none = {.name = "none"};
@@ -187,7 +188,7 @@ static int open_anonymous(struct tty *t, int flags, struct file **out) {
     file_put(f);
     return r;
   }
-  f->anon_name = "/dev/pts";
+  f->anon_name = "/dev/console";
   f->flags &= ~O_NOCTTY;
   *out = f;
   return 0;
