@@ -16,9 +16,9 @@ struct gofer_server {
   struct gofer_root *roots;
   int nroots;
   bool no_fchmodat2; /* the host is older than 6.6 */
-  uint8_t req[GOFER_MSG_MAX];
-  uint8_t reply[GOFER_MSG_MAX];
-  uint8_t scratch[GOFER_MSG_MAX]; /* getdents64, xattr values */
+  _Alignas(16) uint8_t req[GOFER_MSG_MAX];
+  _Alignas(16) uint8_t reply[GOFER_MSG_MAX];
+  _Alignas(16) uint8_t scratch[GOFER_MSG_MAX]; /* getdents64, xattr values */
 };
 
 /* What one request works on. */
