@@ -101,14 +101,10 @@ static int64_t choose(struct mm *m, uint64_t addr, uint64_t len, int flags) {
     uint64_t at = area_gap_up(m, len, MAP_32BIT_LO, MAP_32BIT_HI);
     return at ? (int64_t)at : -ENOMEM;
   }
-  if (addr) {
+  if (addr) { /* a hint */
     addr = PAGE_ALIGN(addr);
-    if (addr >= min && addr <= max - len && area_range_free(m, addr, addr + len) && (addr >= MMAP_MIN_ADDR) &&
-        !range_has_special(m, addr, addr + len)) {
-      struct area *below = addr > PAGE_SIZE ? mm_find_borrow(m, addr - 1) : NULL;
-      (void)below;
+    if (addr >= min && addr <= max - len && area_range_free(m, addr, addr + len))
       return (int64_t)addr;
-    }
   }
   uint64_t at = area_gap_down(m, len, min);
   if (!at)
@@ -184,7 +180,7 @@ int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags
   if (type == MAP_SHARED_VALIDATE) {
     const int known = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_32BIT | MAP_GROWSDOWN | MAP_DENYWRITE |
                       MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |
-                      MAP_HUGETLB | MAP_FIXED_NOREPLACE;
+                      MAP_HUGETLB | MAP_FIXED_NOREPLACE | 0x7c000000 /* huge page sizes, MAP_UNINITIALIZED */;
     if (flags & ~known)
       return -EOPNOTSUPP;
     type = MAP_SHARED;

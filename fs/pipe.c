@@ -162,8 +162,10 @@ static ssize_t ring_fill(struct pipe *p, struct uio *u, size_t n, bool packet) {
     ssize_t r = uio_copy_from(u, at, want);
     if (r > 0)
       done += r;
-    if (r < (ssize_t)want)
+    if (r < (ssize_t)want) {
+      done &= ~(size_t)4095; /* Linux drops the page that a fault left half filled */
       break;
+    }
   }
   if (!done)
     return -EFAULT;
