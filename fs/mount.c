@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define MOUNTS_MAX 100000 /* fs.mount-max */
+#define DEPTH_MAX 128     /* mounts upon mounts: trees of them are walked recursively */
 
 struct mount *mount_get(struct mount *m) {
   ref_get(&m->ref);
@@ -31,6 +32,23 @@ struct mount *mount_at_borrow(const struct mount *parent, const struct dentry *d
     if (m->mountpoint == d)
       return m;
   return NULL;
+}
+
+static int depth_of(const struct mount *m) {
+  int n = 0;
+  for (; m->parent; m = m->parent)
+    n++;
+  return n;
+}
+
+static int height_of(const struct mount *m) {
+  int n = 0;
+  struct mount *c;
+  LIST_FOREACH(c, &m->children, child_link) {
+    int h = height_of(c) + 1;
+    n = h > n ? h : n;
+  }
+  return n;
 }
 
 static void table_changed(struct vfs *v) {
@@ -119,6 +137,10 @@ int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct
       over = top;
       d = top->root;
     }
+    if (depth_of(over) >= DEPTH_MAX) {
+      mount_put(m);
+      return -ENOSPC;
+    }
     attach(ns, m, over, d);
   } else {
     attach(ns, m, NULL, NULL);
@@ -131,18 +153,18 @@ int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct
 
 /* Copies of what is mounted below `from` within `top`, onto the copy. */
 static int copy_children(struct vfs *v, struct mount_ns *ns, struct mount *from, struct mount *copy,
-                         const struct dentry *top) {
+                         const struct dentry *top, int depth) {
   struct mount *c;
   LIST_FOREACH(c, &from->children, child_link) {
     if (!dentry_is_below(c->mountpoint, top) || c == copy)
       continue;
-    if (ns->nmounts >= MOUNTS_MAX)
+    if (ns->nmounts >= MOUNTS_MAX || depth >= DEPTH_MAX)
       return -ENOSPC;
     struct mount *m = mount_alloc(v, c->sb, c->root, c->flags, c->source);
     if (!m)
       return -ENOMEM;
     attach(ns, m, copy, c->mountpoint);
-    int r = copy_children(v, ns, c, m, c->root);
+    int r = copy_children(v, ns, c, m, c->root, depth + 1);
     if (r)
       return r;
   }
@@ -174,7 +196,8 @@ int vfs_bind(struct vfs *v, struct mount_ns *ns, const struct path *from, const 
     d = top->root;
   }
   /* The copies are hung onto m before m is in the tree, lest m be copied into itself. */
-  int r = recursive ? copy_children(v, ns, from->mnt, m, root) : 0;
+  int depth = depth_of(over) + 1;
+  int r = depth > DEPTH_MAX ? -ENOSPC : recursive ? copy_children(v, ns, from->mnt, m, root, depth) : 0;
   attach(ns, m, over, d);
   if (r)
     detach_tree(m);
@@ -277,7 +300,7 @@ int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs) {
   int r = -ENOMEM;
   if (root) {
     attach(ns, root, NULL, NULL);
-    r = copy_children(v, ns, old->root, root, old->root->root);
+    r = copy_children(v, ns, old->root, root, old->root->root, 0);
   }
   if (r) {
     mount_ns_put(ns);
@@ -289,6 +312,79 @@ int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs) {
   move_path(&c, &fs->pwd);
   fs->ns = ns;
   mount_ns_put(old);
+  return 0;
+}
+
+/* Every process whose root or working directory is the old root goes along, as in Linux. */
+static void chroot_all(struct kernel *k, const struct path *old, const struct path *new) {
+  struct process *p;
+  LIST_FOREACH(p, &k->processes, all) {
+    struct task *t;
+    LIST_FOREACH(t, &p->threads, thread_link) {
+      if (!t->fs)
+        continue;
+      if (t->fs->root.mnt == old->mnt && t->fs->root.dentry == old->dentry)
+        fs_ctx_set_root(t->fs, new);
+      if (t->fs->pwd.mnt == old->mnt && t->fs->pwd.dentry == old->dentry)
+        fs_ctx_set_pwd(t->fs, new);
+    }
+  }
+}
+
+int vfs_pivot_root(struct task *t, const struct path *p, const struct path *put_old) {
+  struct mount_ns *ns = t->fs->ns;
+  struct path root = t->fs->root;
+  struct mount *new = p->mnt, *old = root.mnt;
+  if (old->ns != ns || new->ns != ns || p->dentry != new->root || root.dentry != old->root)
+    return -EINVAL;
+  if (new == old || put_old->mnt == old)
+    return -EBUSY;
+  if (!new->parent || ns->root != old || !dentry_is_below(put_old->dentry, p->dentry) || put_old->mnt != new)
+    return -EINVAL;
+  if (put_old->dentry->nmounts || height_of(old) >= DEPTH_MAX)
+    return -EBUSY;
+  path_get(&root);
+  /* new leaves its place and becomes the root; old is hung onto put_old. The namespace's references stay as they are. */
+  struct mount *parent = new->parent;
+  struct dentry *at = new->mountpoint;
+  LIST_REMOVE(new, child_link);
+  if (--at->nmounts == 0)
+    at->is_mountpoint = false;
+  new->parent = NULL;
+  new->mountpoint = NULL;
+  ns->root = new;
+  old->parent = mount_get(new);
+  old->mountpoint = dentry_get(put_old->dentry);
+  old->mountpoint->nmounts++;
+  old->mountpoint->is_mountpoint = true;
+  LIST_INSERT_HEAD(&new->children, old, child_link);
+  dentry_put(at);
+  mount_put(parent);
+  chroot_all(t->k, &root, p);
+  path_put(&root);
+  table_changed(t->k->vfs);
+  return 0;
+}
+
+int vfs_sync_all(struct mount_ns *ns) {
+  struct super *done[64];
+  int n = 0;
+  struct mount *m;
+again:
+  LIST_FOREACH(m, &ns->mounts, ns_link) {
+    struct super *sb = m->sb;
+    int i = 0;
+    while (i < n && done[i] != sb)
+      i++;
+    if (i < n || n == 64 || !sb->ops || !sb->ops->sync)
+      continue;
+    ref_get(&sb->ref);
+    done[n++] = sb;
+    sb->ops->sync(sb); /* parks: the list may have changed */
+    goto again;
+  }
+  while (n)
+    super_put(done[--n]);
   return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "namei.h"
 #include <linux/capability.h>
 #include <linux/securebits.h>
+#include <unistd.h>
 
 bool cred_cap(const struct cred *c, int cap) { return !c || cred_has_cap(c, cap); }
 
@@ -52,16 +53,33 @@ static int access_check(const struct cred *c, const struct path *p, int mode) {
   return !special && mount_readonly(p->mnt) ? -EROFS : 0;
 }
 
-/* access(2) asks for the real user, with the capabilities that user would have. */
-int vfs_access(struct task *t, const struct path *p, int mode, bool effective) {
-  if (!t || effective)
-    return access_check(task_cred(t), p, mode);
-  struct cred real = *t->cred; /* borrows the group list */
+/* access(2) asks for the real user, with the capabilities that user would have. Borrows c's group list. */
+static struct cred real_cred(const struct cred *c) {
+  struct cred real = *c;
   real.fsuid = real.uid;
   real.fsgid = real.gid;
   if (!(real.securebits & SECBIT_NO_SETUID_FIXUP))
     real.cap_eff = real.uid ? 0 : real.cap_prm;
+  return real;
+}
+
+int vfs_access(struct task *t, const struct path *p, int mode, bool effective) {
+  if (!t || effective)
+    return access_check(task_cred(t), p, mode);
+  struct cred real = real_cred(t->cred);
   return access_check(&real, p, mode);
+}
+
+int vfs_access_at(struct task *t, int dfd, const char *name, int mode, int flags) {
+  struct path p;
+  struct cred c = flags & AT_EACCESS ? *t->cred : real_cred(t->cred);
+  unsigned lf = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
+  int r = vfs_lookup_cred(t, &c, dfd, name, lf, &p);
+  if (r)
+    return r;
+  r = access_check(&c, &p, mode);
+  path_put(&p);
+  return r;
 }
 
 int may_create(const struct cred *c, struct mount *m, struct inode *dir) {

@@ -198,6 +198,15 @@ struct fs_ctx *fs_ctx_new(const struct path *root) {
   return n;
 }
 
+static void set_path(struct path *at, const struct path *p) {
+  struct path old = *at;
+  *at = *p;
+  path_get(at);
+  path_put(&old);
+}
+void fs_ctx_set_root(struct fs_ctx *f, const struct path *p) { set_path(&f->root, p); }
+void fs_ctx_set_pwd(struct fs_ctx *f, const struct path *p) { set_path(&f->pwd, p); }
+
 void vfs_install_hooks(struct kernel *k) {
   k->hooks.open_exec = open_exec;
   k->hooks.shm_file = shm_file;
@@ -231,5 +240,5 @@ int vfs_init(struct kernel *k) {
   v->init_ns = ns;
   k->vfs = v;
   vfs_install_hooks(k);
-  return 0;
+  return dev_register(k);
 }

@@ -104,6 +104,8 @@ void inode_put(struct inode *i);
 
 /* ---- supers and mounts ---- */
 struct super_ops {
+  /* Everything written so far reaches stable storage: sync(2), syncfs(2). NULL: nothing to do. Parks. */
+  int (*sync)(struct super *sb);
   int (*statfs)(struct super *sb, struct statfs *st);
   int (*remount)(struct super *sb, const char *options);
   void (*kill)(struct super *sb);
@@ -242,6 +244,11 @@ void vfs_setattr_copy(struct inode *i, const struct iattr *a);
 void vfs_touch_atime(struct mount *m, struct inode *i);
 int vfs_permission(struct task *t, struct mount *m, struct inode *i, int mask); /* MAY_* = R_OK, W_OK, X_OK; fsuid */
 int vfs_access(struct task *t, const struct path *p, int mode, bool effective);
+/* faccessat2(2): the walk too is made with the real ids unless AT_EACCESS. */
+int vfs_access_at(struct task *t, int dfd, const char *name, int mode, int flags);
+/* chroot(2), chdir(2): f's root or working directory becomes p. */
+void fs_ctx_set_root(struct fs_ctx *f, const struct path *p);
+void fs_ctx_set_pwd(struct fs_ctx *f, const struct path *p);
 
 /* xattr(7). Permission and name rules; then the inode's operations. val and buf are Sentry memory. */
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap);
@@ -301,6 +308,10 @@ void vfs_install_hooks(struct kernel *k);
 /* A private copy of a mount namespace (unshare(CLONE_NEWNS)); fs's root and pwd are moved into it. */
 int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs);
 void mount_ns_put(struct mount_ns *ns);
+/* pivot_root(2) on t's namespace: p becomes its root, the old root is mounted at put_old. */
+int vfs_pivot_root(struct task *t, const struct path *p, const struct path *put_old);
+/* sync(2): every file system of the namespace. */
+int vfs_sync_all(struct mount_ns *ns);
 int vfs_init(struct kernel *k);
 /* Mount sb at `at` (NULL: as the root of the namespace). *out counted, may be NULL. */
 int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct path *at, unsigned flags, const char *source, struct mount **out);
@@ -315,7 +326,8 @@ int vfs_lookup_kernel(const struct path *root, const char *name, unsigned flags,
 /* ---- constructors of file systems; each returns a super with a root, *err may point to a reason ---- */
 int tmpfs_mount(struct kernel *k, const char *options, struct super **out);   /* size=, nr_inodes=, mode=, uid=, gid= */
 /* Anonymous shared memory and memfd: a tmpfs file without a name in any directory. */
-/* `name` is what /proc/PID/fd shows: "memfd:NAME" gives "/memfd:NAME (deleted)". Open for reading and writing, mode 0777. */
+/* `name` is what /proc/PID/fd shows: "memfd:NAME" gives "/memfd:NAME (deleted)". Open for reading and writing,
+ * mode 0777. seals_allowed: MFD_ALLOW_SEALING and MFD_NOEXEC_SEAL of memfd_create(2), or 0. */
 int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned seals_allowed, struct file **out);
 /* F_ADD_SEALS, F_GET_SEALS; -EINVAL if f is of no tmpfs. */
 int tmpfs_add_seals(struct file *f, unsigned seals);

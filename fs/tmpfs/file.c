@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define SIZE_MAX_FILE INT64_MAX
+#define RWF_NOAPPEND_BIT 0x20 /* Linux 6.9 */
 
 /* ---- reading ---- */
 
@@ -127,7 +128,7 @@ static ssize_t tmpfs_write(struct file *f, struct uio *u, off_t *pos) {
   char *buf = NULL;
   ssize_t done = 0, r = 0;
   fmutex_lock(&i->io_lock);
-  if (f->flags & O_APPEND)
+  if (((f->flags & O_APPEND) && !(u->rwf & RWF_NOAPPEND_BIT)) || (u->rwf & RWF_APPEND))
     *pos = i->size;
   if (*pos < 0 || u->resid > (uint64_t)(SIZE_MAX_FILE - *pos))
     r = *pos < 0 ? -EINVAL : -EFBIG;

@@ -5,6 +5,8 @@
 
 #define TMPFS_SUPER_MAGIC 0x01021994
 #define INODES_DEFAULT_MAX (1 << 20)
+#define MFD_NOEXEC_SEAL_BIT 8u /* of memfd_create(2); newer than this libc */
+#define SEAL_EXEC_BIT 0x20u
 
 /* ---- options: tmpfs(5) ---- */
 
@@ -210,6 +212,10 @@ int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned sea
     return r;
   i->nlink = 0;
   tmpfs_node(i)->file.seals = seals_allowed ? 0 : F_SEAL_SEAL;
+  if (seals_allowed & MFD_NOEXEC_SEAL_BIT) {
+    tmpfs_node(i)->file.seals = SEAL_EXEC_BIT;
+    i->mode &= ~0111u;
+  }
   struct path p = {m, dentry_new_root(m->sb, i)};
   if (!p.dentry || dcache_set_name(p.dentry, name, (unsigned)strlen(name)))
     r = -ENOMEM;
