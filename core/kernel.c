@@ -76,6 +76,7 @@ struct kernel *kernel_new(struct loop *l) {
   RB_INIT(&k->pids);
   LIST_INIT(&k->processes);
   k->pid_max = PID_MAX;
+  k->sysctl = (struct kernel_sysctl)KERNEL_SYSCTL_DEFAULTS;
   k->log_fd = -1;
   k->next_anon_ino = 1;
   k->dmesg_cap = DMESG_CAP;

@@ -29,6 +29,18 @@ struct kernel_hooks {
   int (*file_stat)(struct file *f, struct stat *st);    /* fstat(2), for exec's set-id bits. May park */
 };
 
+/* Values of /proc/sys that can be changed, and that somebody obeys. */
+struct kernel_sysctl {
+  int unprivileged_port_start;       /* net.ipv4.ip_unprivileged_port_start: bind() below needs CAP_NET_BIND_SERVICE */
+  int local_port_range[2];           /* net.ipv4.ip_local_port_range: for ephemeral ports, both inclusive */
+  int somaxconn;                     /* net.core.somaxconn: listen()'s backlog is cut to it */
+  int ping_group_range[2];           /* net.ipv4.ping_group_range: groups that may open ICMP datagram sockets */
+  int ip_default_ttl;                /* net.ipv4.ip_default_ttl */
+  int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
+};
+#define KERNEL_SYSCTL_DEFAULTS                                                                                         \
+  {1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 7200, 75, 9}
+
 RB_HEAD(pid_tree, pid);
 
 struct kernel {
@@ -57,6 +69,8 @@ struct kernel {
 
   char *dmesg;                  /* ring of text; klog() appends */
   size_t dmesg_len, dmesg_cap;
+
+  struct kernel_sysctl sysctl;
 
   int ncpus;
   uint64_t mem_total, mem_limit;   /* bytes; limit of the cgroup or total */

@@ -124,8 +124,6 @@ int devpts_mount(struct kernel *k, const char *options, struct super **out) {
   struct tty_table *tab = tty_table(k);
   int r = tab ? parse_options(options, &o) : -ENOMEM;
   if (!r)
-    r = tty_chrdevs_register();
-  if (!r)
     r = synth_mount(k, "devpts", DEVPTS_SUPER_MAGIC, &root, &tmpl, out);
   if (r)
     return r;
@@ -172,14 +170,10 @@ int tty_chrdevs_register(void) {
       {5, 1, 1, open_console},
       {5, 2, 2, ptmx_open},
   };
-  struct tty_table *tab = tty_table(kernel_current());
-  int r = tab ? 0 : -ENOMEM;
-  if (r || tab->chrdevs)
-    return r;
+  int r = 0;
   for (size_t i = 0; !r && i < sizeof devs / sizeof *devs; i++)
     r = chrdev_register(devs[i].major, devs[i].first, devs[i].last, devs[i].open);
   for (unsigned m = 0; !r && m < TTY_MAX / 256; m++)
     r = chrdev_register(PTS_MAJOR + m, 0, 255, open_pts_node);
-  tab->chrdevs = !r;
   return r;
 }

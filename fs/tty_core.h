@@ -43,7 +43,6 @@ struct tty_table {
   struct tty *console;      /* what /dev/console opens; borrowed */
   uint32_t pts_mode, pts_gid; /* of new nodes, from devpts' mount options */
   bool pts_gid_set;
-  bool chrdevs;             /* the devices are registered */
 };
 
 /* ---- tty_core.c ---- */
@@ -88,4 +87,4 @@ void tty_wire_close(struct tty_wire *w);        /* nobody uses it any more: drai
 bool tty_wire_drained(const struct tty_wire *w);
 
 /* ---- devpts.c ---- */
-int tty_chrdevs_register(void); /* /dev/tty, console, ptmx, pts; may be called again */
+int tty_chrdevs_register(void); /* /dev/tty, console, ptmx, pts */

@@ -47,10 +47,7 @@ static int make_node(struct inode *dir, struct dentry *parent, const struct dev_
   return r == -EEXIST ? 0 : r;
 }
 
-static int register_devices(void) {
-  struct tty_table *tab = tty_table(kernel_current());
-  if (tab && tab->chrdevs) /* the second /dev of this kernel */
-    return 0;
+int devices_register(struct kernel *k) {
   int r = mem_chrdevs_register();
   if (!r)
     r = kmsg_chrdev_register();
@@ -59,9 +56,7 @@ static int register_devices(void) {
 
 int dev_mount(struct kernel *k, const char *options, struct super **out) {
   struct super *sb;
-  int r = register_devices();
-  if (!r)
-    r = tmpfs_mount(k, options && *options ? options : "mode=755,size=65536k", &sb);
+  int r = tmpfs_mount(k, options && *options ? options : "mode=755,size=65536k", &sb);
   if (r)
     return r;
   for (size_t i = 0; !r && i < sizeof nodes / sizeof *nodes; i++)

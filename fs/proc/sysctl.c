@@ -2,6 +2,7 @@
 #include "proc.h"
 #include "../../core/errno.h"
 #include "../tty_core.h"
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -205,10 +206,64 @@ static const struct synth_ent fs_entries[] = {
     {0},
 };
 
+/* ---- values that somebody obeys: one or two integers of struct kernel_sysctl ---- */
+struct int_rule {
+  size_t offset;
+  int count, min, max;
+};
+static const struct int_rule int_rules[] = {
+#define RULE(field, count, min, max) {offsetof(struct kernel_sysctl, field), count, min, max}
+    RULE(unprivileged_port_start, 1, 0, 65535),
+    RULE(local_port_range, 2, 1, 65535),
+    RULE(somaxconn, 1, 0, INT32_MAX),
+    RULE(ping_group_range, 2, 0, INT32_MAX),
+    RULE(ip_default_ttl, 1, 1, 255),
+    RULE(tcp_keepalive_time, 1, 1, 32767),
+    RULE(tcp_keepalive_intvl, 1, 1, 32767),
+    RULE(tcp_keepalive_probes, 1, 1, 127),
+#undef RULE
+};
+enum { R_UNPRIV_PORT, R_PORT_RANGE, R_SOMAXCONN, R_PING_GROUPS, R_TTL, R_KA_TIME, R_KA_INTVL, R_KA_PROBES };
+
+static int *int_value(struct inode *i, const struct int_rule **r) {
+  *r = &int_rules[synth_ent_of(i)->arg];
+  return (int *)((char *)&synth_kernel(i)->sysctl + (*r)->offset);
+}
+
+static int int_show(struct inode *i, struct sbuf *b) {
+  const struct int_rule *r;
+  const int *v = int_value(i, &r);
+  sb_printf(b, "%d", v[0]);
+  if (r->count == 2)
+    sb_printf(b, "\t%d", v[1]);
+  sb_puts(b, "\n");
+  return 0;
+}
+
+static ssize_t int_store(struct inode *i, char *buf, size_t n) {
+  const struct int_rule *r;
+  int *v = int_value(i, &r);
+  long in[2] = {0, 0};
+  char *at = buf, *end;
+  for (int j = 0; j < r->count; j++, at = end) {
+    in[j] = strtol(at, &end, 10);
+    if (end == at || in[j] < r->min || in[j] > r->max)
+      return -EINVAL;
+  }
+  if (at[strspn(at, " \t\n")] || (r->count == 2 && in[1] < in[0]))
+    return -EINVAL;
+  for (int j = 0; j < r->count; j++)
+    v[j] = (int)in[j];
+  return (ssize_t)n;
+}
+
+#define INTS(n, rule)                                                                                                 \
+  { .name = n, .mode = RW, .show = int_show, .store = int_store, .arg = rule }
+
 /* ---- net ---- */
 static const struct synth_ent core_entries[] = {
     TEXT("default_qdisc", "pfifo_fast"), TEXT("netdev_max_backlog", "1000"), TEXT("optmem_max", "131072"),
-    TEXT("rmem_default", "212992"),      TEXT("rmem_max", "212992"),         TEXT("somaxconn", "4096"),
+    TEXT("rmem_default", "212992"),      TEXT("rmem_max", "212992"),         INTS("somaxconn", R_SOMAXCONN),
     TEXT("wmem_default", "212992"),      TEXT("wmem_max", "212992"),         {0}};
 static const struct synth_ent ipv4_conf_all[] = {
     TEXT("accept_redirects", "0"), TEXT("arp_announce", "0"), TEXT("arp_ignore", "0"),    TEXT("forwarding", "0"),
@@ -218,21 +273,21 @@ static const struct synth_ent ipv4_conf[] = {
 static const struct synth_ent ipv4_entries[] = {
     DIR("conf", ipv4_conf),
     TEXT("icmp_echo_ignore_all", "0"),
-    TEXT("ip_default_ttl", "64"),
+    INTS("ip_default_ttl", R_TTL),
     TEXT("ip_forward", "0"),
-    TEXT("ip_local_port_range", "32768\t60999"),
+    INTS("ip_local_port_range", R_PORT_RANGE),
     TEXT("ip_local_reserved_ports", ""),
     TEXT("ip_nonlocal_bind", "0"),
-    TEXT("ip_unprivileged_port_start", "1024"),
-    TEXT("ping_group_range", "0\t2147483647"),
+    INTS("ip_unprivileged_port_start", R_UNPRIV_PORT),
+    INTS("ping_group_range", R_PING_GROUPS),
     TEXT("tcp_allowed_congestion_control", "reno"),
     TEXT("tcp_available_congestion_control", "reno"),
     TEXT("tcp_congestion_control", "reno"),
     TEXT("tcp_fastopen", "0"),
     TEXT("tcp_fin_timeout", "60"),
-    TEXT("tcp_keepalive_intvl", "75"),
-    TEXT("tcp_keepalive_probes", "9"),
-    TEXT("tcp_keepalive_time", "7200"),
+    INTS("tcp_keepalive_intvl", R_KA_INTVL),
+    INTS("tcp_keepalive_probes", R_KA_PROBES),
+    INTS("tcp_keepalive_time", R_KA_TIME),
     TEXT("tcp_max_syn_backlog", "512"),
     TEXT("tcp_rmem", "4096\t131072\t6291456"),
     TEXT("tcp_sack", "1"),
