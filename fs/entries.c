@@ -455,3 +455,27 @@ int vfs_rename(struct task *t, int odfd, const char *old, int ndfd, const char *
   free(nds);
   return r;
 }
+
+/* ---- readlink ---- */
+
+ssize_t vfs_readlink(struct task *t, int dfd, const char *name, char *buf, size_t cap) {
+  struct path p;
+  ssize_t r = vfs_lookup(t, dfd, name, LOOKUP_EMPTY, &p);
+  if (r)
+    return r;
+  struct inode *i = p.dentry->inode;
+  if (!*name && dfd == AT_FDCWD)
+    r = -ENOENT;
+  else if (!S_ISLNK(i->mode) || (!i->ops->readlink && !i->link))
+    r = *name ? -EINVAL : -ENOENT;
+  else if (i->link) {
+    r = (ssize_t)strlen(i->link);
+    memcpy(buf, i->link, (size_t)r < cap ? (size_t)r + 1 : cap);
+  } else {
+    r = i->ops->readlink(i, buf, cap);
+  }
+  if (r >= 0)
+    vfs_touch_atime(p.mnt, i);
+  path_put(&p);
+  return r;
+}
