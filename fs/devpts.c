@@ -13,13 +13,19 @@ struct devpts_opts {
   bool uid_set, gid_set;
 };
 
+/* Runtimes give the console to the user that the container runs as; here that user is known only once it runs. */
+static uint32_t owner_of(const struct tty *t) {
+  const struct process *leader = t->session ? t->session->process : NULL;
+  return t->wire && !t->owned && leader && leader->leader && leader->leader->cred ? leader->leader->cred->uid : t->uid;
+}
+
 static int pts_alive(struct inode *i) {
   const struct tty *t = synth_ctx(i);
   if (tty_by_index_borrow(t->k, (unsigned)t->index) != t)
     return 0;
   i->rdev = makedev(PTS_MAJOR + (unsigned)t->index / 256, (unsigned)t->index % 256);
   i->mode = t->mode;
-  i->uid = t->uid;
+  i->uid = owner_of(t);
   i->gid = t->gid;
   i->atime = t->atime;
   i->mtime = t->mtime;
@@ -61,6 +67,7 @@ static int pts_setattr(struct inode *i, struct dentry *d, const struct iattr *a)
     return 0;
   t->mode = i->mode;
   t->uid = i->uid;
+  t->owned = t->owned || (a->valid & ATTR_UID);
   t->gid = i->gid;
   t->atime = i->atime;
   t->mtime = i->mtime;

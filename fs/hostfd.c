@@ -309,6 +309,8 @@ static int hostfd_new(struct kernel *k, int fd, struct hostfd **out, struct inod
   h->fd = fd;
   h->accmode = fl & O_ACCMODE;
   h->type = st.st_mode & S_IFMT;
+  if (h->type != S_IFREG)
+    i->mode |= 0666; /* /dev/stdout must open for whatever user the container runs as: runtimes chown it to that user */
   h->seekable = h->type == S_IFREG || h->type == S_IFBLK;
   i->ino = ++k->next_anon_ino; /* host ids and inode numbers are none of the guest's business */
   i->uid = i->gid = 0;

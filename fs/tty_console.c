@@ -201,7 +201,8 @@ int tty_console_new(struct kernel *k, int host_fd, struct file **out) {
   if (r)
     return r;
   t->n.tio.c_iflag |= IUTF8; /* as terminal emulators do for their ptys */
-  t->gid = t->uid = 0;
+  t->uid = 0;
+  t->gid = k->ttys->pts_gid_set ? k->ttys->pts_gid : 0;
   t->mode = S_IFCHR | 0620;
   r = wire_new(t, host_fd);
   if (!r) {

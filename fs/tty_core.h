@@ -35,6 +35,7 @@ struct tty {
   bool packet;
   uint8_t ctrl_status;    /* TIOCPKT_* waiting to be read in packet mode */
   uint32_t mode, uid, gid; /* of the node in devpts */
+  bool owned;             /* uid was set by somebody; until then a console belongs to its session's leader */
   struct timespec atime, mtime, ctime;
 };
 

@@ -109,7 +109,7 @@ static ssize_t slave_write(struct file *f, struct uio *u, off_t *pos) {
       return r;
   }
   while (u->resid) {
-    uint8_t buf[2048];
+    uint8_t buf[NTTY_OUT_SOFT];
     ssize_t got = uio_copy_from(u, buf, u->resid < sizeof buf ? u->resid : sizeof buf);
     if (got <= 0) {
       r = got;
