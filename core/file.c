@@ -50,12 +50,7 @@ ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
   if (f->flags & O_NONBLOCK)
     u->nonblock = true;
   bool locked = lock_pos(f, pos);
-  off_t at = pos ? *pos : f->pos;
-  ssize_t n = f->ops->read(f, u, &at);
-  if (pos)
-    *pos = at;
-  else
-    f->pos = at;
+  ssize_t n = f->ops->read(f, u, pos ? pos : &f->pos);
   if (locked)
     fmutex_unlock(&f->pos_lock);
   if (n > 0 && f->inode && file_vfs_done)
@@ -71,16 +66,13 @@ ssize_t file_write(struct file *f, struct uio *u, off_t *pos) {
   if (f->flags & O_NONBLOCK)
     u->nonblock = true;
   bool locked = lock_pos(f, pos);
-  off_t at = pos ? *pos : f->pos;
+  if (!pos)
+    pos = &f->pos;
   ssize_t n = 0;
   if ((f->fmode & FMODE_REG) && u->resid && file_vfs_write_prepare)
-    n = file_vfs_write_prepare(f, u, at);
+    n = file_vfs_write_prepare(f, u, *pos);
   if (!n)
-    n = f->ops->write(f, u, &at);
-  if (pos)
-    *pos = at;
-  else
-    f->pos = at;
+    n = f->ops->write(f, u, pos);
   if (locked)
     fmutex_unlock(&f->pos_lock);
   if (n > 0 && f->inode && file_vfs_done)

@@ -29,7 +29,7 @@ struct file_ops {
   const char *name; /* "pipe", "tmpfs", …: for logs */
   /* What mmap() below gives may have to be read from a disk or a network when touched (files of the gofer's), unlike memfds. */
   bool may_block_mmap;
-  /* pos: where; the operation advances *pos. Files that do not seek ignore it. NULL op: -EINVAL. Both may park; with
+  /* pos: where; the operation advances *pos. &f->pos itself when the call uses the shared position. Files that do not seek ignore it. NULL op: -EINVAL. Both may park; with
    * u->nonblock they return -EAGAIN instead. A count, 0 for end of file, or -errno; short counts as in Linux. */
   ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
   ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
