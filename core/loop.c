@@ -264,6 +264,12 @@ ssize_t loop_writev(int fd, const struct iovec *iov, int n, off_t off) {
   return call_wait(s);
 }
 
+ssize_t loop_appendv(int fd, const struct iovec *iov, int n) {
+  struct io_uring_sqe *s = get_sqe(current_loop);
+  io_uring_prep_writev2(s, fd, iov, (unsigned)n, 0, RWF_APPEND);
+  return call_wait(s);
+}
+
 ssize_t loop_sendmsg(int fd, const struct msghdr *m, int flags) {
   struct io_uring_sqe *s = get_sqe(current_loop);
   io_uring_prep_sendmsg(s, fd, m, flags);

@@ -5,6 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* File systems that do not count subdirectories show 1 link (btrfs, overlayfs), and that stays: see find(1). */
+static void count_subdirs(struct inode *dir, int delta) {
+  if (dir->nlink > 2 || (dir->nlink == 2 && delta > 0))
+    dir->nlink += (uint32_t)delta;
+}
+
 int gofer_lookup(struct inode *dir, struct dentry *parent, const char *name, struct inode **out) {
   struct gofer_attr a;
   char *target;
@@ -36,7 +42,7 @@ int gofer_mkdir(struct inode *dir, struct dentry *parent, const char *name, cons
   if (err)
     return err;
   gofer_dir_changed(dir);
-  dir->nlink++;
+  count_subdirs(dir, 1);
   return gofer_iget(gofer_sb_of(dir), &a, NULL, out);
 }
 
@@ -96,8 +102,7 @@ int gofer_rmdir(struct inode *dir, struct dentry *victim) {
   int err = gc_remove(gofer_sb_of(dir), GOFER_RMDIR, (struct gofer_at){victim->parent, victim->name});
   if (!err) {
     gofer_dir_changed(dir);
-    if (dir->nlink > 2)
-      dir->nlink--;
+    count_subdirs(dir, -1);
     gofer_drop_link(i);
   }
   inode_put(i);
@@ -117,12 +122,12 @@ static void renamed(struct inode *from, struct inode *to, struct inode *moved, s
   if (exchange && dead && S_ISDIR(dead->mode))
     delta--;
   if (to != from) {
-    from->nlink -= (uint32_t)delta;
-    to->nlink += (uint32_t)delta;
+    count_subdirs(from, -delta);
+    count_subdirs(to, delta);
   }
   if (dead && !exchange) {
-    if (S_ISDIR(dead->mode) && to->nlink > 2)
-      to->nlink--;
+    if (S_ISDIR(dead->mode))
+      count_subdirs(to, -1);
     gofer_drop_link(dead);
   }
 }

@@ -95,31 +95,29 @@ static ssize_t gofer_read(struct file *f, struct uio *u, off_t *pos) {
   return total ? total : err;
 }
 
-/* All n bytes, or as many as the host takes; -errno if none. append: where they went is *off. */
+/* Once: into the page cache if that needs no waiting, else through the ring. append: somebody on the host may append
+ * too, so that only the host knows where the end is. */
+static ssize_t write_once(struct gofer_fd *h, const struct iovec *iov, off_t off, bool append, bool nowait) {
+  if (!h->no_nowait_write) {
+    ssize_t r = pwritev2(h->fd, iov, 1, append ? 0 : off, RWF_NOWAIT | (append ? RWF_APPEND : 0));
+    if (r >= 0)
+      return r;
+    if (errno == EOPNOTSUPP || errno == ENOSYS)
+      h->no_nowait_write = true;
+    else if (errno != EAGAIN)
+      return -errno;
+  }
+  if (nowait)
+    return -EAGAIN;
+  return append ? loop_appendv(h->fd, iov, 1) : loop_writev(h->fd, iov, 1, off);
+}
+
+/* All n bytes, or as many as the host takes; -errno if none. */
 static ssize_t host_write(struct gofer_fd *h, const char *buf, size_t n, off_t *off, bool append, int rwf) {
   size_t done = 0;
   while (done < n) {
     struct iovec iov = {(void *)(buf + done), n - done};
-    ssize_t r = -EAGAIN;
-    if (append) {
-      /* Somebody else may append too: the host finds the end. Goes into the page cache; the ring has no such flag here.
-       */
-      r = pwritev2(h->fd, &iov, 1, 0, RWF_APPEND);
-      if (r < 0)
-        r = -errno;
-    } else {
-      if (!h->no_nowait_write) {
-        r = pwritev2(h->fd, &iov, 1, *off, RWF_NOWAIT);
-        if (r < 0)
-          r = -errno;
-        if (r == -EOPNOTSUPP || r == -ENOSYS) {
-          h->no_nowait_write = true;
-          r = -EAGAIN;
-        }
-      }
-      if (r == -EAGAIN)
-        r = rwf & RWF_NOWAIT ? -EAGAIN : loop_writev(h->fd, &iov, 1, *off);
-    }
+    ssize_t r = write_once(h, &iov, *off, append, rwf & RWF_NOWAIT);
     if (r == -EINTR)
       continue;
     if (r <= 0)

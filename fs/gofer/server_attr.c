@@ -26,11 +26,6 @@ int srv_chmod(struct gofer_server *s, const struct gofer_root *r, const char *pa
       return -errno;
     s->no_fchmodat2 = true;
   }
-  struct stat st;
-  if (fstat(opath_fd, &st) < 0)
-    return -errno;
-  if ((st.st_mode & 07777) == mode)
-    return 0;
   AUTO_FD fd = srv_reopen(r, path, opath_fd, O_RDONLY);
   if (fd < 0)
     return fd;

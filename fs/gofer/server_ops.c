@@ -210,13 +210,18 @@ static int dress(struct gofer_call *c, int dirfd, const struct newobj *o, int fd
     return err;
   if (a->uid != geteuid())
     return -ESTALE;
-  if ((a->uid != o->uid || a->gid != o->gid) && fchownat(fd, "", o->uid, o->gid, AT_EMPTY_PATH) < 0)
-    return -errno;
-  if (!S_ISLNK(a->mode)) {
+  if (a->uid != o->uid || a->gid != o->gid) {
+    if (fchownat(fd, "", o->uid, o->gid, AT_EMPTY_PATH) < 0)
+      return -errno;
+    err = srv_attr(fd, a);
+  }
+  if (!err && !S_ISLNK(a->mode) && (a->mode & 07777) != (o->mode & 07777)) {
     struct gofer_root here = {.fd = dirfd};
     err = srv_chmod(c->s, &here, o->name, fd, o->mode & 07777);
+    if (!err)
+      err = srv_attr(fd, a);
   }
-  return err ? err : srv_attr(fd, a);
+  return err;
 }
 
 int srv_create(struct gofer_call *c) {
@@ -264,7 +269,7 @@ int srv_mkdir(struct gofer_call *c) {
   AUTO_FD dir = srv_open_dir(c->root, o.dir);
   if (dir < 0)
     return dir;
-  if (mkdirat(dir, o.name, 0700) < 0)
+  if (mkdirat(dir, o.name, o.mode & 01777) < 0)
     return -errno;
   return finish_new(c, dir, &o, AT_REMOVEDIR);
 }
@@ -279,7 +284,7 @@ int srv_mknod(struct gofer_call *c) {
   AUTO_FD dir = srv_open_dir(c->root, o.dir);
   if (dir < 0)
     return dir;
-  if (mknodat(dir, o.name, (o.mode & S_IFMT) | 0600, 0) < 0)
+  if (mknodat(dir, o.name, o.mode & (S_IFMT | 0777), 0) < 0)
     return -errno;
   return finish_new(c, dir, &o, 0);
 }

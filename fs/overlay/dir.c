@@ -30,6 +30,12 @@ int ovl_lookup(struct inode *dir, struct dentry *parent, const char *name, struc
   return err;
 }
 
+/* 1 link: the lower file system does not count subdirectories (btrfs, overlayfs); then neither do we: see find(1). */
+static void count_subdirs(struct inode *dir, int delta) {
+  if (dir->nlink > 2 || (dir->nlink == 2 && delta > 0))
+    dir->nlink += (uint32_t)delta;
+}
+
 static void changed(struct inode *dir) {
   dir->mtime = dir->ctime = vfs_now();
   if (dir->nlink)
@@ -45,7 +51,7 @@ static int enter(struct inode *dir, const char *name, struct inode *i, struct in
   }
   ovl_set(ovl_inode_of(dir), name, i, spare, false);
   if (S_ISDIR(i->mode))
-    dir->nlink++;
+    count_subdirs(dir, 1);
   changed(dir);
   *out = i;
   return 0;
@@ -115,8 +121,8 @@ static int remove_name(struct inode *dir, struct dentry *victim) {
     return -ENOMEM;
   struct inode *i = inode_get(victim->inode);
   ovl_set(ovl_inode_of(dir), victim->name, NULL, spare, true);
-  if (S_ISDIR(i->mode) && dir->nlink > 2)
-    dir->nlink--;
+  if (S_ISDIR(i->mode))
+    count_subdirs(dir, -1);
   changed(dir);
   ovl_drop_link(i);
   inode_put(i);
@@ -139,8 +145,8 @@ static void count_moved_dirs(struct inode *from, struct inode *to, const struct 
   if (from == to)
     return;
   int delta = S_ISDIR(moved->mode) - (back ? S_ISDIR(back->mode) : 0);
-  from->nlink -= (uint32_t)delta;
-  to->nlink += (uint32_t)delta;
+  count_subdirs(from, -delta);
+  count_subdirs(to, delta);
 }
 
 int ovl_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *dst, unsigned flags) {
@@ -176,8 +182,8 @@ int ovl_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir,
     j->ctime = i->ctime;
     ovl_pin(ovl_inode_of(j));
   } else if (j) {
-    if (S_ISDIR(j->mode) && new_dir->nlink > 2)
-      new_dir->nlink--;
+    if (S_ISDIR(j->mode))
+      count_subdirs(new_dir, -1);
     ovl_drop_link(j);
   }
   inode_put(i);
