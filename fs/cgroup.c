@@ -1,6 +1,6 @@
 /*
- * /sys/fs/cgroup: the sandbox as one control group of version 2, to read only (cgroups(7)). It is what language runtimes
- * size their heaps and thread pools by. The limits themselves are enforced on the host.
+ * /sys/fs/cgroup: the sandbox as one control group of version 2, to read only (cgroups(7)). It is what language
+ * runtimes size their heaps and thread pools by. The limits themselves are enforced on the host.
  */
 #include "../core/errno.h"
 #include "../core/timers.h"
@@ -8,9 +8,9 @@
 #include "synth.h"
 
 #define CGROUP2_SUPER_MAGIC 0x63677270
-#define TEXT(n, t)                                                                                                    \
+#define TEXT(n, t)                                                                                                     \
   { .name = n, .mode = S_IFREG | 0444, .text = t "\n" }
-#define SHOW(n, f)                                                                                                    \
+#define SHOW(n, f)                                                                                                     \
   { .name = n, .mode = S_IFREG | 0444, .show = f }
 
 static int procs_show(struct inode *i, struct sbuf *b) {
@@ -70,8 +70,9 @@ static int memory_current_show(struct inode *i, struct sbuf *b) {
 }
 
 static int memory_stat_show(struct inode *i, struct sbuf *b) {
-  sb_printf(b, "anon %llu\nfile 0\nkernel 0\nkernel_stack 0\npagetables 0\nshmem 0\nfile_mapped 0\nfile_dirty 0\n"
-               "inactive_anon 0\nactive_anon %llu\ninactive_file 0\nactive_file 0\nunevictable 0\nslab 0\n",
+  sb_printf(b,
+            "anon %llu\nfile 0\nkernel 0\nkernel_stack 0\npagetables 0\nshmem 0\nfile_mapped 0\nfile_dirty 0\n"
+            "inactive_anon 0\nactive_anon %llu\ninactive_file 0\nactive_file 0\nunevictable 0\nslab 0\n",
             (unsigned long long)memory_used(synth_kernel(i)), (unsigned long long)memory_used(synth_kernel(i)));
   return 0;
 }

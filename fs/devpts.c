@@ -33,7 +33,9 @@ static int pts_alive(struct inode *i) {
   return 1;
 }
 
-static int pts_open(struct inode *i, struct file *f) { return tty_slave_open(synth_ctx(i), f); }
+static int pts_open(struct inode *i, struct file *f) {
+  return tty_slave_open(synth_ctx(i), f);
+}
 static const struct synth_ent pts_ent = {.mode = S_IFCHR | 0620, .open = pts_open, .alive = pts_alive};
 
 static int pts_lookup(struct inode *dir, const char *name, struct synth_child *c) {
@@ -87,8 +89,12 @@ static const struct synth_ent root_entries[] = {
 static const struct synth_ent root = {
     .mode = S_IFDIR | 0755, .children = root_entries, .lookup = pts_lookup, .next = pts_next};
 
-static void *ctx_get(void *t) { return tty_get(t); }
-static void ctx_put(void *t) { tty_put(t); }
+static void *ctx_get(void *t) {
+  return tty_get(t);
+}
+static void ctx_put(void *t) {
+  tty_put(t);
+}
 
 static int parse_options(const char *options, struct devpts_opts *o) {
   char *copy = strdup(options ? options : ""), *save = NULL;

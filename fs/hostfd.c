@@ -19,7 +19,7 @@
 
 #define CHUNK 65536u
 #define HOSTFD_MAGIC 0x50495045 /* PIPEFS_MAGIC: what statfs of a pipe says */
-#define SAFE_WRITE 4096u /* PIPE_BUF: what a pipe that polls writable takes at once */
+#define SAFE_WRITE 4096u        /* PIPE_BUF: what a pipe that polls writable takes at once */
 
 struct hostfd {
   ref_t ref;

@@ -30,7 +30,9 @@ void sb_put(struct sbuf *b, const void *src, size_t n) {
   b->len += n;
 }
 
-void sb_puts(struct sbuf *b, const char *s) { sb_put(b, s, strlen(s)); }
+void sb_puts(struct sbuf *b, const char *s) {
+  sb_put(b, s, strlen(s));
+}
 
 void sb_printf(struct sbuf *b, const char *fmt, ...) {
   size_t room = 160;

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DYNAMIC_POS (1ll << 20) /* directory positions: 0 ".", 1 "..", then the table, from here on DYNAMIC_POS + key */
+#define DYNAMIC_POS (1ll << 20) /* directory positions: 0 ".", 1 "..", then the table, from here on DYNAMIC_POS + key  \
+                                 */
 #define STORE_MAX 4096u
 
 static const struct inode_ops synth_magic_ops; /* the VFS tells magic links by their having `follow` */
@@ -232,7 +233,9 @@ static const struct file_ops gen_fops = {
 };
 
 /* ---- directories ---- */
-static unsigned char dtype_of(uint32_t mode) { return (mode & S_IFMT) >> 12; }
+static unsigned char dtype_of(uint32_t mode) {
+  return (mode & S_IFMT) >> 12;
+}
 
 static int dir_iterate(struct file *f, struct dir_ctx *d) {
   struct inode *dir = f->inode;
@@ -338,7 +341,9 @@ static int synth_statfs(struct super *sb, struct statfs *st) {
   return 0;
 }
 
-static void synth_kill(struct super *sb) { free(sb->priv); }
+static void synth_kill(struct super *sb) {
+  free(sb->priv);
+}
 
 static const struct super_ops synth_super_ops = {.statfs = synth_statfs, .kill = synth_kill};
 

@@ -14,8 +14,8 @@ struct synth_ent;
 struct synth_child {
   char name[64];
   const struct synth_ent *ent;
-  void *ctx;   /* lookup: counted for the new inode; NULL: the directory's */
-  uint64_t n;  /* the inode's number */
+  void *ctx;    /* lookup: counted for the new inode; NULL: the directory's */
+  uint64_t n;   /* the inode's number */
   uint64_t key; /* next(): where it stands in the directory, ascending, < 2^40 */
 };
 
@@ -37,7 +37,8 @@ struct synth_ent {
   int (*follow)(struct inode *i, struct mount **mnt, struct dentry **d);
   /* Anything: open by another's rules. */
   int (*open)(struct inode *i, struct file *f);
-  /* May the current task look into it? 0 or -errno: asked at open, readlink, follow, lookup and reading of directories. */
+  /* May the current task look into it? 0 or -errno: asked at open, readlink, follow, lookup and reading of directories.
+   */
   int (*allow)(struct inode *i);
   /* Does it still exist, and with which owner: updates i, 0 when it is gone. */
   int (*alive)(struct inode *i);
@@ -62,10 +63,18 @@ struct synth_inode { /* inode->priv */
 static inline const struct synth_ent *synth_ent_of(const struct inode *i) {
   return ((struct synth_inode *)i->priv)->ent;
 }
-static inline void *synth_ctx(const struct inode *i) { return ((struct synth_inode *)i->priv)->ctx; }
-static inline uint64_t synth_num(const struct inode *i) { return ((struct synth_inode *)i->priv)->n; }
-static inline struct synth_super *synth_super_of(const struct inode *i) { return i->sb->priv; }
-static inline struct kernel *synth_kernel(const struct inode *i) { return synth_super_of(i)->k; }
+static inline void *synth_ctx(const struct inode *i) {
+  return ((struct synth_inode *)i->priv)->ctx;
+}
+static inline uint64_t synth_num(const struct inode *i) {
+  return ((struct synth_inode *)i->priv)->n;
+}
+static inline struct synth_super *synth_super_of(const struct inode *i) {
+  return i->sb->priv;
+}
+static inline struct kernel *synth_kernel(const struct inode *i) {
+  return synth_super_of(i)->k;
+}
 
 /* A mountable file system with `root` as its root directory. tmpl is copied. */
 int synth_mount(struct kernel *k, const char *fstype, unsigned long magic, const struct synth_ent *root,

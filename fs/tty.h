@@ -11,7 +11,8 @@ struct tty;
 int tty_console_new(struct kernel *k, int host_fd, struct file **out);
 /* The host terminal's size changed (a stand-in got SIGWINCH): read it and tell the foreground group. */
 void tty_console_resized(struct file *f);
-/* A host descriptor (pipe, /dev/null, file) as an open file of a guest: the container's stdio without a terminal. Takes fd over. */
+/* A host descriptor (pipe, /dev/null, file) as an open file of a guest: the container's stdio without a terminal. Takes
+ * fd over. */
 int hostfd_file_new(struct kernel *k, int fd, struct file **out);
 /* Make the console the controlling terminal of t's session (t is a session leader). */
 int tty_set_controlling(struct file *f, struct task *t);

@@ -1,6 +1,7 @@
 /*
- * The wire to a host terminal. The host's line discipline is switched off, ours does the work. Two fibers per terminal: one
- * carries bytes in, the other out. They hold references on the tty, and end when the wire is closed or the host hangs up.
+ * The wire to a host terminal. The host's line discipline is switched off, ours does the work. Two fibers per terminal:
+ * one carries bytes in, the other out. They hold references on the tty, and end when the wire is closed or the host
+ * hangs up.
  */
 #include "../core/errno.h"
 #include "../core/fiber.h"
@@ -12,10 +13,10 @@
 struct tty_wire {
   struct tty *t; /* borrowed from the fibers' references */
   int fd;
-  int fibers;    /* alive; the last one frees */
+  int fibers; /* alive; the last one frees */
   bool closing, dead;
-  bool readable; /* the host said so */
-  bool writing;  /* bytes are on their way to the host */
+  bool readable;        /* the host said so */
+  bool writing;         /* bytes are on their way to the host */
   struct waitq in, out; /* what the fibers sleep on */
   struct loop_poll poll;
   bool armed;
@@ -142,9 +143,15 @@ static void writer(void *arg) {
   wire_ended(w);
 }
 
-void tty_wire_output(struct tty_wire *w) { waitq_wake_all(&w->out, 0); }
-void tty_wire_room(struct tty_wire *w) { waitq_wake_all(&w->in, 0); }
-bool tty_wire_drained(const struct tty_wire *w) { return !w->writing && !ring_used(&w->t->n.out); }
+void tty_wire_output(struct tty_wire *w) {
+  waitq_wake_all(&w->out, 0);
+}
+void tty_wire_room(struct tty_wire *w) {
+  waitq_wake_all(&w->in, 0);
+}
+bool tty_wire_drained(const struct tty_wire *w) {
+  return !w->writing && !ring_used(&w->t->n.out);
+}
 
 void tty_wire_close(struct tty_wire *w) {
   w->closing = true;

@@ -2,10 +2,16 @@
 #include "../core/errno.h"
 #include "../core/signal.h"
 
-static struct tty *tty_of(struct ntty *n) { return (struct tty *)((char *)n - offsetof(struct tty, n)); }
+static struct tty *tty_of(struct ntty *n) {
+  return (struct tty *)((char *)n - offsetof(struct tty, n));
+}
 
-static void on_signal(struct ntty *n, int sig) { tty_signal_pgrp(tty_of(n), sig); }
-static void on_readable(struct ntty *n) { waitq_wake_all(&tty_of(n)->wq, EPOLLIN | EPOLLRDNORM); }
+static void on_signal(struct ntty *n, int sig) {
+  tty_signal_pgrp(tty_of(n), sig);
+}
+static void on_readable(struct ntty *n) {
+  waitq_wake_all(&tty_of(n)->wq, EPOLLIN | EPOLLRDNORM);
+}
 
 static void on_output(struct ntty *n) {
   struct tty *t = tty_of(n);
@@ -38,7 +44,9 @@ void tty_packet_status(struct tty *t, uint8_t set, uint8_t clear) {
   waitq_wake_all(&t->master_wq, EPOLLIN | EPOLLRDNORM | EPOLLPRI);
 }
 
-void tty_drained(struct tty *t) { waitq_wake_all(&t->wq, EPOLLOUT | EPOLLWRNORM); }
+void tty_drained(struct tty *t) {
+  waitq_wake_all(&t->wq, EPOLLOUT | EPOLLWRNORM);
+}
 
 struct tty_table *tty_table(struct kernel *k) {
   if (!k->ttys) {
@@ -107,8 +115,8 @@ void tty_put(struct tty *t) {
 }
 
 /*
- * The other end is gone for good. The session leader gets SIGHUP and SIGCONT as from Linux's __tty_hangup; the foreground
- * group gets them at once too, and not only when the leader has died of it.
+ * The other end is gone for good. The session leader gets SIGHUP and SIGCONT as from Linux's __tty_hangup; the
+ * foreground group gets them at once too, and not only when the leader has died of it.
  */
 void tty_hangup(struct tty *t) {
   if (t->hung_up)

@@ -15,7 +15,9 @@ static void set_line_end(struct ntty *n, uint32_t i, bool on) {
   *b = on ? *b | bit : *b & (uint8_t)~bit;
 }
 
-static bool is_line_end(const struct ntty *n, uint32_t i) { return n->line_end[SLOT(i) >> 3] >> (i & 7) & 1; }
+static bool is_line_end(const struct ntty *n, uint32_t i) {
+  return n->line_end[SLOT(i) >> 3] >> (i & 7) & 1;
+}
 
 static void put_char(struct ntty *n, uint8_t c) {
   n->buf[SLOT(n->head)] = c;
@@ -25,8 +27,8 @@ static void put_char(struct ntty *n, uint8_t c) {
 
 void ntty_init(struct ntty *n, const struct ntty_ops *ops) {
   static const uint8_t cc[NCCS] = {
-      [VINTR] = 3,     [VQUIT] = 034,  [VERASE] = 0177,  [VKILL] = 025,    [VEOF] = 4,      [VMIN] = 1,    [VSTART] = 021,
-      [VSTOP] = 023,   [VSUSP] = 032,  [VREPRINT] = 022, [VDISCARD] = 017, [VWERASE] = 027, [VLNEXT] = 026,
+      [VINTR] = 3,   [VQUIT] = 034, [VERASE] = 0177,  [VKILL] = 025,    [VEOF] = 4,      [VMIN] = 1,     [VSTART] = 021,
+      [VSTOP] = 023, [VSUSP] = 032, [VREPRINT] = 022, [VDISCARD] = 017, [VWERASE] = 027, [VLNEXT] = 026,
   };
   *n = (struct ntty){.ops = ops};
   n->tio.c_iflag = ICRNL | IXON;
@@ -45,7 +47,9 @@ void ntty_destroy(struct ntty *n) {
 }
 
 /* ---- echo ---- */
-static void echo_raw(struct ntty *n, uint8_t c) { ntty_output_char(n, c); }
+static void echo_raw(struct ntty *n, uint8_t c) {
+  ntty_output_char(n, c);
+}
 
 static void echo_char(struct ntty *n, uint8_t c) {
   if (LFLAG(n, ECHOCTL) && iscntrl(c) && c < 0x80 && c != '\t') {
@@ -62,7 +66,8 @@ static void finish_erasing(struct ntty *n) {
   n->erasing = false;
 }
 
-/* What was typed stands in the line buffer from canon_head on: how wide is it up to `end`, back to a tab or the start? */
+/* What was typed stands in the line buffer from canon_head on: how wide is it up to `end`, back to a tab or the start?
+ */
 static void erase_tab(struct ntty *n) {
   unsigned width = 0;
   bool after_tab = false;
@@ -192,7 +197,9 @@ static void reprint(struct ntty *n, uint8_t c) {
 }
 
 /* 0 is _POSIX_VDISABLE: never a special character. */
-static bool is_cc(const struct ntty *n, uint8_t c, int which) { return c && c == CC(n, which); }
+static bool is_cc(const struct ntty *n, uint8_t c, int which) {
+  return c && c == CC(n, which);
+}
 
 /* True if c was a special character of canonical mode, and is dealt with. */
 static bool canon_special(struct ntty *n, uint8_t c) {
@@ -301,7 +308,8 @@ static void receive_char(struct ntty *n, uint8_t c) {
 }
 
 /* ---- from the wire into the buffer ---- */
-/* One slot stays free for the end of the line. A line that is too long keeps its beginning: see termios(3), canonical mode. */
+/* One slot stays free for the end of the line. A line that is too long keeps its beginning: see termios(3), canonical
+ * mode. */
 static bool make_room(struct ntty *n) {
   int room = (int)(NTTY_BUF - (n->head - n->tail)) - (IFLAG(n, PARMRK) ? 3 : 1);
   if (room > 0)
@@ -331,7 +339,9 @@ static void process_pending(struct ntty *n) {
     n->ops->readable(n);
 }
 
-size_t ntty_receive_room(const struct ntty *n) { return ring_room(&n->pending); }
+size_t ntty_receive_room(const struct ntty *n) {
+  return ring_room(&n->pending);
+}
 
 size_t ntty_receive(struct ntty *n, const uint8_t *p, size_t len) {
   size_t done = 0;
@@ -363,7 +373,9 @@ size_t ntty_inq(const struct ntty *n) {
   return count;
 }
 
-static bool is_eof_mark(const struct ntty *n, uint32_t i) { return is_line_end(n, i) && n->buf[SLOT(i)] == 0; }
+static bool is_eof_mark(const struct ntty *n, uint32_t i) {
+  return is_line_end(n, i) && n->buf[SLOT(i)] == 0;
+}
 
 static ssize_t read_line(struct ntty *n, uint8_t *p, size_t len, bool *eof) {
   size_t got = 0;

@@ -11,9 +11,15 @@ struct ring {
   uint32_t head, tail; /* free-running: written, read */
 };
 
-static inline void ring_init(struct ring *r, uint32_t cap) { *r = (struct ring){.cap = cap}; }
-static inline uint32_t ring_used(const struct ring *r) { return r->head - r->tail; }
-static inline uint32_t ring_room(const struct ring *r) { return r->cap - ring_used(r); }
+static inline void ring_init(struct ring *r, uint32_t cap) {
+  *r = (struct ring){.cap = cap};
+}
+static inline uint32_t ring_used(const struct ring *r) {
+  return r->head - r->tail;
+}
+static inline uint32_t ring_room(const struct ring *r) {
+  return r->cap - ring_used(r);
+}
 static inline void ring_clear(struct ring *r) {
   free(r->p);
   r->p = NULL;
@@ -33,7 +39,9 @@ static inline uint32_t ring_put(struct ring *r, const uint8_t *src, uint32_t n) 
   r->head += n;
   return n;
 }
-static inline bool ring_put1(struct ring *r, uint8_t c) { return ring_put(r, &c, 1) == 1; }
+static inline bool ring_put1(struct ring *r, uint8_t c) {
+  return ring_put(r, &c, 1) == 1;
+}
 static inline uint32_t ring_peek(const struct ring *r, uint8_t *dst, uint32_t n) {
   if (n > ring_used(r))
     n = ring_used(r);

@@ -2,6 +2,6 @@
 #pragma once
 #include "../vfs.h"
 
-int mem_chrdevs_register(void);  /* null zero full random urandom */
-int kmsg_chrdev_register(void);  /* /dev/kmsg */
+int mem_chrdevs_register(void); /* null zero full random urandom */
+int kmsg_chrdev_register(void); /* /dev/kmsg */
 int kmsg_open(struct inode *i, struct file *f);

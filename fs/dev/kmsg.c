@@ -7,7 +7,8 @@
 
 #define KMSG_LINE 1024
 
-/* Record `seq` of the ring, which is a line of text: its length, or -1. Sequence numbers count the lines that are left. */
+/* Record `seq` of the ring, which is a line of text: its length, or -1. Sequence numbers count the lines that are left.
+ */
 static ssize_t find_line(const struct kernel *k, off_t seq, const char **line) {
   const char *p = k->dmesg, *end = k->dmesg + k->dmesg_len;
   while (p < end) {

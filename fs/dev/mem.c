@@ -18,7 +18,9 @@ static bool breathe(size_t *since, size_t n) {
   return task_sleep(loop_now()) != -ERESTARTSYS;
 }
 
-static ssize_t null_read(struct file *f, struct uio *u, off_t *pos) { return 0; }
+static ssize_t null_read(struct file *f, struct uio *u, off_t *pos) {
+  return 0;
+}
 
 static ssize_t null_write(struct file *f, struct uio *u, off_t *pos) {
   size_t n = u->resid;
@@ -26,7 +28,9 @@ static ssize_t null_write(struct file *f, struct uio *u, off_t *pos) {
   return (ssize_t)n;
 }
 
-static ssize_t full_write(struct file *f, struct uio *u, off_t *pos) { return u->resid ? -ENOSPC : 0; }
+static ssize_t full_write(struct file *f, struct uio *u, off_t *pos) {
+  return u->resid ? -ENOSPC : 0;
+}
 
 static ssize_t zero_read(struct file *f, struct uio *u, off_t *pos) {
   size_t total = 0, since = 0;
@@ -63,11 +67,15 @@ static ssize_t random_read(struct file *f, struct uio *u, off_t *pos) {
 }
 
 /* Devices without positions answer 0 to every lseek (null_lseek). */
-static off_t null_llseek(struct file *f, off_t off, int whence) { return f->pos = 0; }
+static off_t null_llseek(struct file *f, off_t off, int whence) {
+  return f->pos = 0;
+}
 
-/* Private mappings of /dev/zero are anonymous memory; shared ones too, as among relatives there is nothing to tell them apart
- * but the sharing itself, which the area has. */
-static int zero_mmap(struct file *f, int prot, int flags, off_t off, size_t len, off_t *host_off) { return MMAP_ANON; }
+/* Private mappings of /dev/zero are anonymous memory; shared ones too, as among relatives there is nothing to tell them
+ * apart but the sharing itself, which the area has. */
+static int zero_mmap(struct file *f, int prot, int flags, off_t off, size_t len, off_t *host_off) {
+  return MMAP_ANON;
+}
 
 static const struct file_ops null_fops = {
     .name = "null", .read = null_read, .write = null_write, .llseek = null_llseek};

@@ -15,32 +15,89 @@ static struct leaf cpuid(unsigned leaf, unsigned sub) {
 }
 
 /* Names by bit, "" where Linux shows none; arch/x86/include/asm/cpufeatures.h lists them. */
-static const char *const f1_edx[32] = {
-    "fpu", "vme", "de",  "pse",   "tsc",  "msr", "pae", "mce",  "cx8",  "apic", "",    "sep", "mtrr", "pge", "mca", "cmov",
-    "pat", "pse36", "pn", "clflush", "", "dts", "acpi", "mmx", "fxsr", "sse",  "sse2", "ss", "ht",   "tm",  "ia64", "pbe"};
-static const char *const f1_ecx[32] = {"pni",    "pclmulqdq", "dtes64", "monitor", "ds_cpl", "vmx",   "smx",    "est",
-                                       "tm2",    "ssse3",     "cid",    "sdbg",    "fma",    "cx16",  "xtpr",   "pdcm",
-                                       "",       "pcid",      "dca",    "sse4_1",  "sse4_2", "x2apic", "movbe", "popcnt",
-                                       "tsc_deadline_timer", "aes", "xsave", "", "avx", "f16c", "rdrand", "hypervisor"};
-static const char *const e1_edx[32] = {[11] = "syscall", [20] = "nx",     [22] = "mmxext", [25] = "fxsr_opt",
-                                       [26] = "pdpe1gb", [27] = "rdtscp", [29] = "lm",     [30] = "3dnowext",
-                                       [31] = "3dnow"};
-static const char *const e1_ecx[32] = {"lahf_lm", "cmp_legacy", "svm", "extapic", "cr8_legacy", "abm", "sse4a",
-                                       "misalignsse", "3dnowprefetch", "osvw", "ibs", "xop", "skinit", "wdt", "", "lwp",
-                                       "fma4", "tce", "", "nodeid_msr", "", "tbm", "topoext", "perfctr_core",
-                                       "perfctr_nb", "", "bpext", "ptsc", "perfctr_llc", "mwaitx"};
+static const char *const f1_edx[32] = {"fpu",  "vme",   "de",   "pse",     "tsc",  "msr", "pae",  "mce",
+                                       "cx8",  "apic",  "",     "sep",     "mtrr", "pge", "mca",  "cmov",
+                                       "pat",  "pse36", "pn",   "clflush", "",     "dts", "acpi", "mmx",
+                                       "fxsr", "sse",   "sse2", "ss",      "ht",   "tm",  "ia64", "pbe"};
+static const char *const f1_ecx[32] = {"pni",    "pclmulqdq", "dtes64", "monitor", "ds_cpl",
+                                       "vmx",    "smx",       "est",    "tm2",     "ssse3",
+                                       "cid",    "sdbg",      "fma",    "cx16",    "xtpr",
+                                       "pdcm",   "",          "pcid",   "dca",     "sse4_1",
+                                       "sse4_2", "x2apic",    "movbe",  "popcnt",  "tsc_deadline_timer",
+                                       "aes",    "xsave",     "",       "avx",     "f16c",
+                                       "rdrand", "hypervisor"};
+static const char *const e1_edx[32] = {
+    [11] = "syscall", [20] = "nx", [22] = "mmxext",   [25] = "fxsr_opt", [26] = "pdpe1gb",
+    [27] = "rdtscp",  [29] = "lm", [30] = "3dnowext", [31] = "3dnow"};
+static const char *const e1_ecx[32] = {"lahf_lm",
+                                       "cmp_legacy",
+                                       "svm",
+                                       "extapic",
+                                       "cr8_legacy",
+                                       "abm",
+                                       "sse4a",
+                                       "misalignsse",
+                                       "3dnowprefetch",
+                                       "osvw",
+                                       "ibs",
+                                       "xop",
+                                       "skinit",
+                                       "wdt",
+                                       "",
+                                       "lwp",
+                                       "fma4",
+                                       "tce",
+                                       "",
+                                       "nodeid_msr",
+                                       "",
+                                       "tbm",
+                                       "topoext",
+                                       "perfctr_core",
+                                       "perfctr_nb",
+                                       "",
+                                       "bpext",
+                                       "ptsc",
+                                       "perfctr_llc",
+                                       "mwaitx"};
 static const char *const f7_ebx[32] = {
-    "fsgsbase", "tsc_adjust", "sgx", "bmi1", "hle", "avx2", "", "smep", "bmi2", "erms", "invpcid", "rtm", "cqm", "", "mpx",
-    "rdt_a", "avx512f", "avx512dq", "rdseed", "adx", "smap", "avx512ifma", "", "clflushopt", "clwb", "intel_pt",
-    "avx512pf", "avx512er", "avx512cd", "sha_ni", "avx512bw", "avx512vl"};
-static const char *const f7_ecx[32] = {
-    "", "avx512vbmi", "umip", "pku", "ospke", "waitpkg", "avx512_vbmi2", "", "gfni", "vaes", "vpclmulqdq", "avx512_vnni",
-    "avx512_bitalg", "tme", "avx512_vpopcntdq", "", "la57", "", "", "", "", "", "rdpid", "", "bus_lock_detect",
-    "cldemote", "", "movdiri", "movdir64b", "enqcmd"};
-static const char *const f7_edx[32] = {[4] = "fsrm",     [8] = "avx512_vp2intersect", [10] = "md_clear", [14] = "serialize",
-                                       [16] = "tsxldtrk", [18] = "pconfig", [19] = "arch_lbr", [22] = "amx_bf16",
-                                       [23] = "avx512_fp16", [24] = "amx_tile", [25] = "amx_int8", [28] = "flush_l1d",
-                                       [29] = "arch_capabilities"};
+    "fsgsbase", "tsc_adjust", "sgx",      "bmi1",     "hle",      "avx2",       "",         "smep",
+    "bmi2",     "erms",       "invpcid",  "rtm",      "cqm",      "",           "mpx",      "rdt_a",
+    "avx512f",  "avx512dq",   "rdseed",   "adx",      "smap",     "avx512ifma", "",         "clflushopt",
+    "clwb",     "intel_pt",   "avx512pf", "avx512er", "avx512cd", "sha_ni",     "avx512bw", "avx512vl"};
+static const char *const f7_ecx[32] = {"",
+                                       "avx512vbmi",
+                                       "umip",
+                                       "pku",
+                                       "ospke",
+                                       "waitpkg",
+                                       "avx512_vbmi2",
+                                       "",
+                                       "gfni",
+                                       "vaes",
+                                       "vpclmulqdq",
+                                       "avx512_vnni",
+                                       "avx512_bitalg",
+                                       "tme",
+                                       "avx512_vpopcntdq",
+                                       "",
+                                       "la57",
+                                       "",
+                                       "",
+                                       "",
+                                       "",
+                                       "",
+                                       "rdpid",
+                                       "",
+                                       "bus_lock_detect",
+                                       "cldemote",
+                                       "",
+                                       "movdiri",
+                                       "movdir64b",
+                                       "enqcmd"};
+static const char *const f7_edx[32] = {
+    [4] = "fsrm",      [8] = "avx512_vp2intersect", [10] = "md_clear",         [14] = "serialize",   [16] = "tsxldtrk",
+    [18] = "pconfig",  [19] = "arch_lbr",           [22] = "amx_bf16",         [23] = "avx512_fp16", [24] = "amx_tile",
+    [25] = "amx_int8", [28] = "flush_l1d",          [29] = "arch_capabilities"};
 static const char *const d1_eax[32] = {"xsaveopt", "xsavec", "xgetbv1", "xsaves"};
 
 static void show_bits(struct sbuf *b, unsigned bits, const char *const names[32]) {

@@ -25,7 +25,8 @@ static ssize_t path_text(const struct path *p, char *buf, size_t cap) {
 }
 
 static ssize_t file_text(struct file *f, char *buf, size_t cap) {
-  if (f->anon_name && (!f->dentry || f->dentry->parent == f->dentry)) { /* opened again through a link: still anonymous */
+  if (f->anon_name &&
+      (!f->dentry || f->dentry->parent == f->dentry)) { /* opened again through a link: still anonymous */
     int n = snprintf(buf, cap, "%s", f->anon_name);
     return n < (int)cap ? n : -ENAMETOOLONG;
   }
@@ -135,7 +136,9 @@ static int fd_next(struct inode *dir, uint64_t key, struct synth_child *c, const
 int proc_fd_lookup(struct inode *dir, const char *name, struct synth_child *c) {
   return fd_lookup(dir, name, c, &fd_ent);
 }
-int proc_fd_next(struct inode *dir, uint64_t key, struct synth_child *c) { return fd_next(dir, key, c, &fd_ent); }
+int proc_fd_next(struct inode *dir, uint64_t key, struct synth_child *c) {
+  return fd_next(dir, key, c, &fd_ent);
+}
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct synth_child *c) {
   return fd_lookup(dir, name, c, &fdinfo_ent);
 }
@@ -188,17 +191,25 @@ static int fs_follow(const struct inode *i, bool root, struct mount **m, struct 
   return 0;
 }
 
-ssize_t proc_cwd_link(struct inode *i, char *buf, size_t cap) { return fs_link(i, false, buf, cap); }
-int proc_cwd_follow(struct inode *i, struct mount **m, struct dentry **d) { return fs_follow(i, false, m, d); }
-ssize_t proc_root_link(struct inode *i, char *buf, size_t cap) { return fs_link(i, true, buf, cap); }
-int proc_root_follow(struct inode *i, struct mount **m, struct dentry **d) { return fs_follow(i, true, m, d); }
+ssize_t proc_cwd_link(struct inode *i, char *buf, size_t cap) {
+  return fs_link(i, false, buf, cap);
+}
+int proc_cwd_follow(struct inode *i, struct mount **m, struct dentry **d) {
+  return fs_follow(i, false, m, d);
+}
+ssize_t proc_root_link(struct inode *i, char *buf, size_t cap) {
+  return fs_link(i, true, buf, cap);
+}
+int proc_root_follow(struct inode *i, struct mount **m, struct dentry **d) {
+  return fs_follow(i, true, m, d);
+}
 
 /* ---- ns: there is one namespace of each kind; files on them say which it is and can be compared ---- */
 static const struct {
   const char *name; /* of the kind, as links show it */
   unsigned ino;     /* those of Linux's initial namespaces (PROC_*_INIT_INO) */
 } kinds[] = {
-    {"cgroup", 0xeffffffb}, {"ipc", 0xefffffff}, {"mnt", 0xeffffff8},  {"net", 0xeffffff9},
+    {"cgroup", 0xeffffffb}, {"ipc", 0xefffffff},  {"mnt", 0xeffffff8},  {"net", 0xeffffff9},
     {"pid", 0xeffffffc},    {"time", 0xeffffffa}, {"user", 0xeffffffd}, {"uts", 0xeffffffe},
 };
 
@@ -207,7 +218,9 @@ struct ns_file {
   char name[32];
 };
 
-static void ns_release(struct file *f) { free(f->priv); }
+static void ns_release(struct file *f) {
+  free(f->priv);
+}
 static int ns_reopen(struct file *f, int flags, struct file **out);
 static const struct file_ops ns_fops = {.name = "nsfs", .reopen = ns_reopen, .release = ns_release};
 
@@ -241,11 +254,18 @@ static int ns_follow(struct inode *i, struct mount **m, struct dentry **d) {
   return r ? r : file_follow(f, m, d);
 }
 
-#define NS(label, kind)                                                                                               \
-  {.name = label, .mode = S_IFLNK | 0777, .link = ns_link, .follow = ns_follow, .allow = proc_allow, .arg = kind}
+#define NS(label, kind)                                                                                                \
+  { .name = label, .mode = S_IFLNK | 0777, .link = ns_link, .follow = ns_follow, .allow = proc_allow, .arg = kind }
 const struct synth_ent proc_ns_entries[] = {
-    NS("cgroup", 0), NS("ipc", 1),  NS("mnt", 2),
-    NS("net", 3),    NS("pid", 4),  NS("pid_for_children", 4),
-    NS("time", 5),   NS("time_for_children", 5),
-    NS("user", 6),   NS("uts", 7),  {0},
+    NS("cgroup", 0),
+    NS("ipc", 1),
+    NS("mnt", 2),
+    NS("net", 3),
+    NS("pid", 4),
+    NS("pid_for_children", 4),
+    NS("time", 5),
+    NS("time_for_children", 5),
+    NS("user", 6),
+    NS("uts", 7),
+    {0},
 };

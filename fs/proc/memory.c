@@ -73,8 +73,8 @@ static int read_range(struct mm *m, struct sbuf *b, uint64_t from, uint64_t to) 
   return 0;
 }
 
-/* A program that overwrote the end of its arguments (setproctitle) is shown up to the first NUL, which may lie in what was
- * its environment. */
+/* A program that overwrote the end of its arguments (setproctitle) is shown up to the first NUL, which may lie in what
+ * was its environment. */
 int proc_cmdline_show(struct inode *i, struct sbuf *b) {
   struct mm *m = mm_of(i);
   if (!m)
@@ -153,7 +153,7 @@ int proc_maps_show(struct inode *i, struct sbuf *b) {
   if (!m)
     return proc_task_borrow(i) ? 0 : -ESRCH;
   RB_FOREACH(a, area_tree, &m->areas)
-    show_area(b, a, m);
+  show_area(b, a, m);
   mm_put(m);
   return 0;
 }
@@ -199,8 +199,8 @@ static void sum_area(struct smaps_sum *s, const struct area *a) {
 }
 
 static void show_flags(struct sbuf *b, const struct area *a) {
-  sb_printf(b, "VmFlags:%s%s%s%s mr mw me%s%s%s%s\n", a->prot & PROT_READ ? " rd" : "", a->prot & PROT_WRITE ? " wr" : "",
-            a->prot & PROT_EXEC ? " ex" : "", a->flags & MAP_SHARED ? " sh" : "",
+  sb_printf(b, "VmFlags:%s%s%s%s mr mw me%s%s%s%s\n", a->prot & PROT_READ ? " rd" : "",
+            a->prot & PROT_WRITE ? " wr" : "", a->prot & PROT_EXEC ? " ex" : "", a->flags & MAP_SHARED ? " sh" : "",
             a->flags & MAP_GROWSDOWN ? " gd" : "", a->flags & MAP_LOCKED ? " lo" : "",
             a->advice & AREA_DONTFORK ? " dc" : "", a->flags & MAP_NORESERVE ? " nr" : "");
 }
@@ -245,7 +245,8 @@ int proc_smaps_rollup_show(struct inode *i, struct sbuf *b) {
 }
 
 /* ---- mem ---- */
-/* The address space as it was at open, as long as the process still has it: an mm that nobody runs on cannot be read. */
+/* The address space as it was at open, as long as the process still has it: an mm that nobody runs on cannot be read.
+ */
 struct mem_file {
   struct pid *pid;
   struct mm *mm;
@@ -285,8 +286,12 @@ static ssize_t mem_transfer(struct file *f, struct uio *u, off_t *pos, bool writ
   return r == -EFAULT ? -EIO : r; /* nothing is mapped there */
 }
 
-static ssize_t mem_read(struct file *f, struct uio *u, off_t *pos) { return mem_transfer(f, u, pos, false); }
-static ssize_t mem_write(struct file *f, struct uio *u, off_t *pos) { return mem_transfer(f, u, pos, true); }
+static ssize_t mem_read(struct file *f, struct uio *u, off_t *pos) {
+  return mem_transfer(f, u, pos, false);
+}
+static ssize_t mem_write(struct file *f, struct uio *u, off_t *pos) {
+  return mem_transfer(f, u, pos, true);
+}
 
 /* Addresses are positions: all 64 bits are fine. */
 static off_t mem_llseek(struct file *f, off_t off, int whence) {

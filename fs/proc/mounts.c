@@ -14,7 +14,7 @@ static void show_mount_flags(struct sbuf *b, const struct mount *m) {
   static const struct {
     unsigned flag;
     const char *text;
-  } names[] = {{MS_NOSUID, ",nosuid"}, {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
+  } names[] = {{MS_NOSUID, ",nosuid"},   {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
                {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (m->flags & names[i].flag)
@@ -28,7 +28,9 @@ static void show_super_options(struct sbuf *b, const struct super *sb) {
   }
 }
 
-static const char *source_of(const struct mount *m) { return m->source && *m->source ? m->source : "none"; }
+static const char *source_of(const struct mount *m) {
+  return m->source && *m->source ? m->source : "none";
+}
 
 static void show_line(struct sbuf *b, const struct mount *m, const char *at) {
   bool ro = (m->flags & MS_RDONLY) || m->sb->readonly;
@@ -79,7 +81,7 @@ static int show(struct inode *i, struct sbuf *b, enum form form) {
   if (!t || !t->fs || !t->fs->ns || !me)
     return -EINVAL;
   LIST_FOREACH(m, &t->fs->ns->mounts, ns_link)
-    n++;
+  n++;
   struct mount **list = malloc((n ? n : 1) * sizeof *list);
   char *buf = malloc(PATH_MAX);
   if (!list || !buf) {
@@ -88,7 +90,7 @@ static int show(struct inode *i, struct sbuf *b, enum form form) {
     return -ENOMEM;
   }
   LIST_FOREACH(m, &t->fs->ns->mounts, ns_link)
-    list[have++] = m;
+  list[have++] = m;
   qsort(list, have, sizeof *list, by_id);
   for (size_t j = 0; j < have; j++) {
     struct path p = {list[j], list[j]->root};
@@ -107,6 +109,12 @@ static int show(struct inode *i, struct sbuf *b, enum form form) {
   return 0;
 }
 
-int proc_mounts_show(struct inode *i, struct sbuf *b) { return show(i, b, MOUNTS); }
-int proc_mountinfo_show(struct inode *i, struct sbuf *b) { return show(i, b, MOUNTINFO); }
-int proc_mountstats_show(struct inode *i, struct sbuf *b) { return show(i, b, MOUNTSTATS); }
+int proc_mounts_show(struct inode *i, struct sbuf *b) {
+  return show(i, b, MOUNTS);
+}
+int proc_mountinfo_show(struct inode *i, struct sbuf *b) {
+  return show(i, b, MOUNTINFO);
+}
+int proc_mountstats_show(struct inode *i, struct sbuf *b) {
+  return show(i, b, MOUNTSTATS);
+}

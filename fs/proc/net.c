@@ -3,7 +3,9 @@
 #include "../../core/errno.h"
 #include <string.h>
 
-static void put(void *b, const void *p, size_t n) { sb_put(b, p, n); }
+static void put(void *b, const void *p, size_t n) {
+  sb_put(b, p, n);
+}
 
 static const struct {
   const char *name, *header;
@@ -55,12 +57,18 @@ static int net_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 
-#define FILE_ENT(n)                                                                                                   \
+#define FILE_ENT(n)                                                                                                    \
   { .name = n, .mode = S_IFREG | 0444, .show = net_show }
 const struct synth_ent proc_net_entries[] = {
-    FILE_ENT("arp"),      FILE_ENT("dev"),       FILE_ENT("if_inet6"), FILE_ENT("igmp"),  FILE_ENT("ipv6_route"),
-    FILE_ENT("netlink"),  FILE_ENT("netstat"),   FILE_ENT("packet"),   FILE_ENT("protocols"), FILE_ENT("raw"),
-    FILE_ENT("raw6"),     FILE_ENT("route"),     FILE_ENT("snmp"),     FILE_ENT("snmp6"), FILE_ENT("sockstat"),
-    FILE_ENT("sockstat6"), FILE_ENT("tcp"),      FILE_ENT("tcp6"),     FILE_ENT("udp"),   FILE_ENT("udp6"),
-    FILE_ENT("unix"),     {0},
+    FILE_ENT("arp"),        FILE_ENT("dev"),
+    FILE_ENT("if_inet6"),   FILE_ENT("igmp"),
+    FILE_ENT("ipv6_route"), FILE_ENT("netlink"),
+    FILE_ENT("netstat"),    FILE_ENT("packet"),
+    FILE_ENT("protocols"),  FILE_ENT("raw"),
+    FILE_ENT("raw6"),       FILE_ENT("route"),
+    FILE_ENT("snmp"),       FILE_ENT("snmp6"),
+    FILE_ENT("sockstat"),   FILE_ENT("sockstat6"),
+    FILE_ENT("tcp"),        FILE_ENT("tcp6"),
+    FILE_ENT("udp"),        FILE_ENT("udp6"),
+    FILE_ENT("unix"),       {0},
 };

@@ -158,7 +158,9 @@ static int syscall_show(struct inode *i, struct sbuf *b) {
 }
 
 /* Kernel stacks are shown to nobody: they are the Sentry's. */
-static int stack_show(struct inode *i, struct sbuf *b) { return -EPERM; }
+static int stack_show(struct inode *i, struct sbuf *b) {
+  return -EPERM;
+}
 
 static int children_show(struct inode *i, struct sbuf *b) {
   struct task *t = proc_task_borrow(i);
@@ -213,54 +215,54 @@ static int task_next(struct inode *dir, uint64_t key, struct synth_child *c) {
 
 static const char id_map[] = "         0          0 4294967295\n";
 
-/* Directories guarded by `allow` have mode 0555, since a process may always look into its own even if its owner is root. */
-#define COMMON_ENTRIES(thread)                                                                                        \
-  {.name = "auxv", .mode = S_IFREG | 0400, .show = proc_auxv_show, .allow = proc_allow},                              \
-      {.name = "cgroup", .mode = S_IFREG | 0444, .text = "0::/\n"},                                                   \
-      {.name = "cmdline", .mode = S_IFREG | 0444, .show = proc_cmdline_show},                                         \
-      {.name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .store = comm_store},                               \
-      {.name = "cpuset", .mode = S_IFREG | 0444, .text = "/\n"},                                                      \
-      {.name = "cwd", .mode = S_IFLNK | 0777, .link = proc_cwd_link, .follow = proc_cwd_follow, .allow = proc_allow}, \
-      {.name = "environ", .mode = S_IFREG | 0400, .show = proc_environ_show, .allow = proc_allow},                    \
-      {.name = "exe", .mode = S_IFLNK | 0777, .link = proc_exe_link, .follow = proc_exe_follow, .allow = proc_allow}, \
-      {.name = "fd",                                                                                                  \
-       .mode = S_IFDIR | 0555,                                                                                        \
-       .lookup = proc_fd_lookup,                                                                                      \
-       .next = proc_fd_next,                                                                                          \
-       .allow = proc_allow},                                                                                          \
-      {.name = "fdinfo",                                                                                              \
-       .mode = S_IFDIR | 0555,                                                                                        \
-       .lookup = proc_fdinfo_lookup,                                                                                  \
-       .next = proc_fdinfo_next,                                                                                      \
-       .allow = proc_allow},                                                                                          \
-      {.name = "gid_map", .mode = S_IFREG | 0644, .text = id_map},                                                    \
-      {.name = "io", .mode = S_IFREG | 0400, .show = proc_io_show, .allow = proc_allow, .arg = thread},               \
-      {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits_show},                                           \
-      {.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show, .allow = proc_allow},                          \
-      {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .allow = proc_allow},                            \
-      {.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show},                                     \
-      {.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show},                                           \
-      {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries},                                          \
-      {.name = "ns", .mode = S_IFDIR | 0511, .children = proc_ns_entries},                                            \
-      {.name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store},                      \
-      {.name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show},                                          \
-      {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show, .store = oom_score_adj_store},    \
-      {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show, .allow = proc_allow},                 \
-      {.name = "projid_map", .mode = S_IFREG | 0644, .text = id_map},                                                 \
-      {.name = "root", .mode = S_IFLNK | 0777, .link = proc_root_link, .follow = proc_root_follow,                    \
-       .allow = proc_allow},                                                                                          \
-      {.name = "sched", .mode = S_IFREG | 0444, .show = proc_sched_show, .arg = thread},                              \
-      {.name = "schedstat", .mode = S_IFREG | 0444, .show = proc_schedstat_show, .arg = thread},                      \
-      {.name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n"},                                               \
-      {.name = "smaps", .mode = S_IFREG | 0444, .show = proc_smaps_show, .allow = proc_allow},                        \
-      {.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_smaps_rollup_show, .allow = proc_allow},          \
-      {.name = "stack", .mode = S_IFREG | 0400, .show = stack_show, .allow = proc_allow},                             \
-      {.name = "stat", .mode = S_IFREG | 0444, .show = proc_stat_show, .arg = thread},                                \
-      {.name = "statm", .mode = S_IFREG | 0444, .show = proc_statm_show},                                             \
-      {.name = "status", .mode = S_IFREG | 0444, .show = proc_status_show, .arg = thread},                            \
-      {.name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show, .allow = proc_allow},                         \
-      {.name = "uid_map", .mode = S_IFREG | 0644, .text = id_map}, {                                                  \
-    .name = "wchan", .mode = S_IFREG | 0444, .text = "0"                                                              \
+/* Directories guarded by `allow` have mode 0555, since a process may always look into its own even if its owner is
+ * root. */
+#define COMMON_ENTRIES(thread)                                                                                         \
+  {.name = "auxv", .mode = S_IFREG | 0400, .show = proc_auxv_show, .allow = proc_allow},                               \
+      {.name = "cgroup", .mode = S_IFREG | 0444, .text = "0::/\n"},                                                    \
+      {.name = "cmdline", .mode = S_IFREG | 0444, .show = proc_cmdline_show},                                          \
+      {.name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .store = comm_store},                                \
+      {.name = "cpuset", .mode = S_IFREG | 0444, .text = "/\n"},                                                       \
+      {.name = "cwd", .mode = S_IFLNK | 0777, .link = proc_cwd_link, .follow = proc_cwd_follow, .allow = proc_allow},  \
+      {.name = "environ", .mode = S_IFREG | 0400, .show = proc_environ_show, .allow = proc_allow},                     \
+      {.name = "exe", .mode = S_IFLNK | 0777, .link = proc_exe_link, .follow = proc_exe_follow, .allow = proc_allow},  \
+      {.name = "fd", .mode = S_IFDIR | 0555, .lookup = proc_fd_lookup, .next = proc_fd_next, .allow = proc_allow},     \
+      {.name = "fdinfo",                                                                                               \
+       .mode = S_IFDIR | 0555,                                                                                         \
+       .lookup = proc_fdinfo_lookup,                                                                                   \
+       .next = proc_fdinfo_next,                                                                                       \
+       .allow = proc_allow},                                                                                           \
+      {.name = "gid_map", .mode = S_IFREG | 0644, .text = id_map},                                                     \
+      {.name = "io", .mode = S_IFREG | 0400, .show = proc_io_show, .allow = proc_allow, .arg = thread},                \
+      {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits_show},                                            \
+      {.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show, .allow = proc_allow},                           \
+      {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .allow = proc_allow},                             \
+      {.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show},                                      \
+      {.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show},                                            \
+      {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries},                                           \
+      {.name = "ns", .mode = S_IFDIR | 0511, .children = proc_ns_entries},                                             \
+      {.name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store},                       \
+      {.name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show},                                           \
+      {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show, .store = oom_score_adj_store},     \
+      {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show, .allow = proc_allow},                  \
+      {.name = "projid_map", .mode = S_IFREG | 0644, .text = id_map},                                                  \
+      {.name = "root",                                                                                                 \
+       .mode = S_IFLNK | 0777,                                                                                         \
+       .link = proc_root_link,                                                                                         \
+       .follow = proc_root_follow,                                                                                     \
+       .allow = proc_allow},                                                                                           \
+      {.name = "sched", .mode = S_IFREG | 0444, .show = proc_sched_show, .arg = thread},                               \
+      {.name = "schedstat", .mode = S_IFREG | 0444, .show = proc_schedstat_show, .arg = thread},                       \
+      {.name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n"},                                                \
+      {.name = "smaps", .mode = S_IFREG | 0444, .show = proc_smaps_show, .allow = proc_allow},                         \
+      {.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_smaps_rollup_show, .allow = proc_allow},           \
+      {.name = "stack", .mode = S_IFREG | 0400, .show = stack_show, .allow = proc_allow},                              \
+      {.name = "stat", .mode = S_IFREG | 0444, .show = proc_stat_show, .arg = thread},                                 \
+      {.name = "statm", .mode = S_IFREG | 0444, .show = proc_statm_show},                                              \
+      {.name = "status", .mode = S_IFREG | 0444, .show = proc_status_show, .arg = thread},                             \
+      {.name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show, .allow = proc_allow},                          \
+      {.name = "uid_map", .mode = S_IFREG | 0644, .text = id_map}, {                                                   \
+    .name = "wchan", .mode = S_IFREG | 0444, .text = "0"                                                               \
   }
 
 const struct synth_ent proc_pid_entries[] = {

@@ -1,6 +1,6 @@
 /*
- * procfs: proc(5). Inodes of /proc/PID refer to a struct pid, not to a task: it outlives the process, and tells when that
- * is gone. Borrowed tasks are good until the next park.
+ * procfs: proc(5). Inodes of /proc/PID refer to a struct pid, not to a task: it outlives the process, and tells when
+ * that is gone. Borrowed tasks are good until the next park.
  */
 #pragma once
 #include "../../core/kernel.h"
@@ -24,7 +24,9 @@ struct task *proc_task_of_pid_borrow(const struct pid *p);
 /* ptrace_may_access() for the current task; one's own process always. 0 or -EACCES, -ESRCH. */
 int proc_allow(struct inode *i);
 bool proc_may_look(struct task *t); /* the same, asked of a task */
-static inline bool proc_is_thread(const struct inode *i) { return synth_ent_of(i)->arg == PROC_THREAD; }
+static inline bool proc_is_thread(const struct inode *i) {
+  return synth_ent_of(i)->arg == PROC_THREAD;
+}
 
 /* Tables of entries, and generators, by file. */
 extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c */

@@ -57,8 +57,9 @@ static int consoles_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 
-static const char filesystems[] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tsockfs\n"
-                                  "nodev\tdevpts\nnodev\tmqueue\nnodev\tcgroup2\nnodev\toverlay\n";
+static const char filesystems[] =
+    "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tsockfs\n"
+    "nodev\tdevpts\nnodev\tmqueue\nnodev\tcgroup2\nnodev\toverlay\n";
 static const char devices[] = "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
                               "136 pts\n\nBlock devices:\n";
 static const char cgroups[] = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
@@ -116,11 +117,15 @@ static const struct synth_ent root_entries[] = {
 static const struct synth_ent root = {
     .mode = S_IFDIR | 0555, .children = root_entries, .lookup = pid_lookup, .next = pid_next};
 
-static void *ctx_get(void *p) { return pid_get(p); }
-static void ctx_put(void *p) { pid_put(p); }
+static void *ctx_get(void *p) {
+  return pid_get(p);
+}
+static void ctx_put(void *p) {
+  pid_put(p);
+}
 
-/* task_dump_owner(): the effective ids own what is theirs to see; root owns what is not dumpable. Directories that all may
- * read keep their owner. */
+/* task_dump_owner(): the effective ids own what is theirs to see; root owns what is not dumpable. Directories that all
+ * may read keep their owner. */
 static int proc_alive(struct inode *i) {
   struct pid *p = synth_ctx(i);
   if (!p)
@@ -136,7 +141,8 @@ static int proc_alive(struct inode *i) {
 
 int proc_mount(struct kernel *k, struct super **out) {
   struct synth_super tmpl = {.ctx_get = ctx_get, .ctx_put = ctx_put, .alive = proc_alive};
-  tmpl.priv = calloc(1, sizeof(struct proc_state)); /* lives as long as the kernel: procfs is mounted a few times at most */
+  tmpl.priv =
+      calloc(1, sizeof(struct proc_state)); /* lives as long as the kernel: procfs is mounted a few times at most */
   if (!tmpl.priv)
     return -ENOMEM;
   int r = synth_mount(k, "proc", PROC_SUPER_MAGIC, &root, &tmpl, out);

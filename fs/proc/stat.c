@@ -4,7 +4,9 @@
 #include "../../core/timers.h"
 #include "../tty_core.h"
 
-static uint64_t ticks(uint64_t ns) { return ns / (1000000000ull / USER_HZ); }
+static uint64_t ticks(uint64_t ns) {
+  return ns / (1000000000ull / USER_HZ);
+}
 
 char proc_state_char(const struct task *t, bool whole) {
   const struct process *p = t->proc;
@@ -170,7 +172,8 @@ int proc_io_show(struct inode *i, struct sbuf *b) {
   if (!t)
     return -ESRCH;
   process_rusage(t->proc, &acc);
-  sb_printf(b, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: %llu\nwrite_bytes: %llu\ncancelled_write_bytes: 0\n",
+  sb_printf(b,
+            "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: %llu\nwrite_bytes: %llu\ncancelled_write_bytes: 0\n",
             (unsigned long long)acc.inblock * 512, (unsigned long long)acc.oublock * 512);
   return 0;
 }
@@ -179,22 +182,14 @@ int proc_limits_show(struct inode *i, struct sbuf *b) {
   static const struct {
     const char *name, *unit;
   } names[RLIM_NLIMITS] = {
-      [RLIMIT_CPU] = {"Max cpu time", "seconds"},
-      [RLIMIT_FSIZE] = {"Max file size", "bytes"},
-      [RLIMIT_DATA] = {"Max data size", "bytes"},
-      [RLIMIT_STACK] = {"Max stack size", "bytes"},
-      [RLIMIT_CORE] = {"Max core file size", "bytes"},
-      [RLIMIT_RSS] = {"Max resident set", "bytes"},
-      [RLIMIT_NPROC] = {"Max processes", "processes"},
-      [RLIMIT_NOFILE] = {"Max open files", "files"},
-      [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},
-      [RLIMIT_AS] = {"Max address space", "bytes"},
-      [RLIMIT_LOCKS] = {"Max file locks", "locks"},
-      [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
-      [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"},
-      [RLIMIT_NICE] = {"Max nice priority", ""},
-      [RLIMIT_RTPRIO] = {"Max realtime priority", ""},
-      [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
+      [RLIMIT_CPU] = {"Max cpu time", "seconds"},         [RLIMIT_FSIZE] = {"Max file size", "bytes"},
+      [RLIMIT_DATA] = {"Max data size", "bytes"},         [RLIMIT_STACK] = {"Max stack size", "bytes"},
+      [RLIMIT_CORE] = {"Max core file size", "bytes"},    [RLIMIT_RSS] = {"Max resident set", "bytes"},
+      [RLIMIT_NPROC] = {"Max processes", "processes"},    [RLIMIT_NOFILE] = {"Max open files", "files"},
+      [RLIMIT_MEMLOCK] = {"Max locked memory", "bytes"},  [RLIMIT_AS] = {"Max address space", "bytes"},
+      [RLIMIT_LOCKS] = {"Max file locks", "locks"},       [RLIMIT_SIGPENDING] = {"Max pending signals", "signals"},
+      [RLIMIT_MSGQUEUE] = {"Max msgqueue size", "bytes"}, [RLIMIT_NICE] = {"Max nice priority", ""},
+      [RLIMIT_RTPRIO] = {"Max realtime priority", ""},    [RLIMIT_RTTIME] = {"Max realtime timeout", "us"},
   };
   struct task *t = proc_task_borrow(i);
   if (!t)

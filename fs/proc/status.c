@@ -126,8 +126,9 @@ int proc_status_show(struct inode *i, struct sbuf *b) {
   sb_mangle(b, t->comm, "\n\\");
   if (t->fs)
     sb_printf(b, "\nUmask:\t%04o", t->fs->umask);
-  sb_printf(b, "\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state, state_name(state),
-            p->pid->nr, t->tid->nr, p->parent ? p->parent->pid->nr : 0, t->ptracer ? t->ptracer->proc->pid->nr : 0);
+  sb_printf(b, "\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state,
+            state_name(state), p->pid->nr, t->tid->nr, p->parent ? p->parent->pid->nr : 0,
+            t->ptracer ? t->ptracer->proc->pid->nr : 0);
   show_ids(b, t);
   if (t->mm)
     show_memory(b, t->mm);

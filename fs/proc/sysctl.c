@@ -11,11 +11,11 @@
 #define RO S_IFREG | 0444
 #define RW S_IFREG | 0644
 #define DIR_MODE S_IFDIR | 0555
-#define TEXT(n, t)                                                                                                    \
+#define TEXT(n, t)                                                                                                     \
   { .name = n, .mode = RO, .text = t "\n" }
-#define SHOW(n, f)                                                                                                    \
+#define SHOW(n, f)                                                                                                     \
   { .name = n, .mode = RO, .show = f }
-#define DIR(n, t)                                                                                                     \
+#define DIR(n, t)                                                                                                      \
   { .name = n, .mode = DIR_MODE, .children = t }
 
 /* ---- kernel ---- */
@@ -94,8 +94,13 @@ static int pty_nr_show(struct inode *i, struct sbuf *b) {
 }
 
 static const struct synth_ent random_entries[] = {
-    SHOW("boot_id", boot_id_show), TEXT("entropy_avail", "256"), TEXT("poolsize", "256"),
-    TEXT("urandom_min_reseed_secs", "60"), SHOW("uuid", uuid_show), TEXT("write_wakeup_threshold", "256"), {0},
+    SHOW("boot_id", boot_id_show),
+    TEXT("entropy_avail", "256"),
+    TEXT("poolsize", "256"),
+    TEXT("urandom_min_reseed_secs", "60"),
+    SHOW("uuid", uuid_show),
+    TEXT("write_wakeup_threshold", "256"),
+    {0},
 };
 static const struct synth_ent pty_entries[] = {TEXT("max", "2048"), SHOW("nr", pty_nr_show), TEXT("reserve", "0"), {0}};
 
@@ -178,32 +183,21 @@ static int file_nr_show(struct inode *i, struct sbuf *b) {
 static const struct synth_ent inotify_entries[] = {
     TEXT("max_queued_events", "16384"), TEXT("max_user_instances", "128"), TEXT("max_user_watches", "65536"), {0}};
 static const struct synth_ent epoll_entries[] = {TEXT("max_user_watches", "1048576"), {0}};
-static const struct synth_ent mqueue_entries[] = {TEXT("msg_default", "10"),      TEXT("msg_max", "10"),
+static const struct synth_ent mqueue_entries[] = {TEXT("msg_default", "10"),       TEXT("msg_max", "10"),
                                                   TEXT("msgsize_default", "8192"), TEXT("msgsize_max", "8192"),
                                                   TEXT("queues_max", "256"),       {0}};
 static const struct synth_ent fs_entries[] = {
-    TEXT("aio-max-nr", "65536"),
-    TEXT("aio-nr", "0"),
-    DIR("epoll", epoll_entries),
-    TEXT("file-max", "9223372036854775807"),
-    SHOW("file-nr", file_nr_show),
-    DIR("inotify", inotify_entries),
-    TEXT("lease-break-time", "45"),
-    TEXT("leases-enable", "1"),
-    TEXT("mount-max", "100000"),
-    DIR("mqueue", mqueue_entries),
-    TEXT("nr_open", "1048576"),
-    TEXT("overflowgid", "65534"),
-    TEXT("overflowuid", "65534"),
-    TEXT("pipe-max-size", "1048576"),
-    TEXT("pipe-user-pages-hard", "0"),
-    TEXT("pipe-user-pages-soft", "16384"),
-    TEXT("protected_fifos", "1"),
-    TEXT("protected_hardlinks", "1"),
-    TEXT("protected_regular", "2"),
-    TEXT("protected_symlinks", "1"),
-    TEXT("suid_dumpable", "0"),
-    {0},
+    TEXT("aio-max-nr", "65536"),       TEXT("aio-nr", "0"),
+    DIR("epoll", epoll_entries),       TEXT("file-max", "9223372036854775807"),
+    SHOW("file-nr", file_nr_show),     DIR("inotify", inotify_entries),
+    TEXT("lease-break-time", "45"),    TEXT("leases-enable", "1"),
+    TEXT("mount-max", "100000"),       DIR("mqueue", mqueue_entries),
+    TEXT("nr_open", "1048576"),        TEXT("overflowgid", "65534"),
+    TEXT("overflowuid", "65534"),      TEXT("pipe-max-size", "1048576"),
+    TEXT("pipe-user-pages-hard", "0"), TEXT("pipe-user-pages-soft", "16384"),
+    TEXT("protected_fifos", "1"),      TEXT("protected_hardlinks", "1"),
+    TEXT("protected_regular", "2"),    TEXT("protected_symlinks", "1"),
+    TEXT("suid_dumpable", "0"),        {0},
 };
 
 /* ---- values that somebody obeys: one or two integers of struct kernel_sysctl ---- */
@@ -212,7 +206,8 @@ struct int_rule {
   int count, min, max;
 };
 static const struct int_rule int_rules[] = {
-#define RULE(field, count, min, max) {offsetof(struct kernel_sysctl, field), count, min, max}
+#define RULE(field, count, min, max)                                                                                   \
+  { offsetof(struct kernel_sysctl, field), count, min, max }
     RULE(unprivileged_port_start, 1, 0, 65535),
     RULE(local_port_range, 2, 1, 65535),
     RULE(somaxconn, 1, 0, INT32_MAX),
@@ -257,7 +252,7 @@ static ssize_t int_store(struct inode *i, char *buf, size_t n) {
   return (ssize_t)n;
 }
 
-#define INTS(n, rule)                                                                                                 \
+#define INTS(n, rule)                                                                                                  \
   { .name = n, .mode = RW, .show = int_show, .store = int_store, .arg = rule }
 
 /* ---- net ---- */
@@ -266,10 +261,13 @@ static const struct synth_ent core_entries[] = {
     TEXT("rmem_default", "212992"),      TEXT("rmem_max", "212992"),         INTS("somaxconn", R_SOMAXCONN),
     TEXT("wmem_default", "212992"),      TEXT("wmem_max", "212992"),         {0}};
 static const struct synth_ent ipv4_conf_all[] = {
-    TEXT("accept_redirects", "0"), TEXT("arp_announce", "0"), TEXT("arp_ignore", "0"),    TEXT("forwarding", "0"),
+    TEXT("accept_redirects", "0"), TEXT("arp_announce", "0"), TEXT("arp_ignore", "0"),     TEXT("forwarding", "0"),
     TEXT("route_localnet", "0"),   TEXT("rp_filter", "0"),    TEXT("send_redirects", "0"), {0}};
-static const struct synth_ent ipv4_conf[] = {
-    DIR("all", ipv4_conf_all), DIR("default", ipv4_conf_all), DIR("eth0", ipv4_conf_all), DIR("lo", ipv4_conf_all), {0}};
+static const struct synth_ent ipv4_conf[] = {DIR("all", ipv4_conf_all),
+                                             DIR("default", ipv4_conf_all),
+                                             DIR("eth0", ipv4_conf_all),
+                                             DIR("lo", ipv4_conf_all),
+                                             {0}};
 static const struct synth_ent ipv4_entries[] = {
     DIR("conf", ipv4_conf),
     TEXT("icmp_echo_ignore_all", "0"),
@@ -299,10 +297,13 @@ static const struct synth_ent ipv4_entries[] = {
     TEXT("tcp_wmem", "4096\t16384\t4194304"),
     {0},
 };
-static const struct synth_ent ipv6_conf_all[] = {TEXT("accept_ra", "0"), TEXT("disable_ipv6", "0"),
-                                                 TEXT("forwarding", "0"), {0}};
-static const struct synth_ent ipv6_conf[] = {
-    DIR("all", ipv6_conf_all), DIR("default", ipv6_conf_all), DIR("eth0", ipv6_conf_all), DIR("lo", ipv6_conf_all), {0}};
+static const struct synth_ent ipv6_conf_all[] = {
+    TEXT("accept_ra", "0"), TEXT("disable_ipv6", "0"), TEXT("forwarding", "0"), {0}};
+static const struct synth_ent ipv6_conf[] = {DIR("all", ipv6_conf_all),
+                                             DIR("default", ipv6_conf_all),
+                                             DIR("eth0", ipv6_conf_all),
+                                             DIR("lo", ipv6_conf_all),
+                                             {0}};
 static const struct synth_ent ipv6_entries[] = {
     TEXT("bindv6only", "0"), DIR("conf", ipv6_conf), TEXT("ip_nonlocal_bind", "0"), {0}};
 static const struct synth_ent unix_entries[] = {TEXT("max_dgram_qlen", "512"), {0}};
@@ -310,13 +311,20 @@ static const struct synth_ent net_entries[] = {
     DIR("core", core_entries), DIR("ipv4", ipv4_entries), DIR("ipv6", ipv6_entries), DIR("unix", unix_entries), {0}};
 
 static const struct synth_ent user_entries[] = {
-    TEXT("max_cgroup_namespaces", "0"), TEXT("max_inotify_instances", "128"), TEXT("max_inotify_watches", "65536"),
-    TEXT("max_ipc_namespaces", "0"),    TEXT("max_mnt_namespaces", "1024"),   TEXT("max_net_namespaces", "0"),
-    TEXT("max_pid_namespaces", "0"),    TEXT("max_user_namespaces", "0"),     TEXT("max_uts_namespaces", "0"), {0}};
+    TEXT("max_cgroup_namespaces", "0"),   TEXT("max_inotify_instances", "128"),
+    TEXT("max_inotify_watches", "65536"), TEXT("max_ipc_namespaces", "0"),
+    TEXT("max_mnt_namespaces", "1024"),   TEXT("max_net_namespaces", "0"),
+    TEXT("max_pid_namespaces", "0"),      TEXT("max_user_namespaces", "0"),
+    TEXT("max_uts_namespaces", "0"),      {0}};
 static const struct synth_ent tty_entries[] = {TEXT("ldisc_autoload", "0"), TEXT("legacy_tiocsti", "0"), {0}};
 static const struct synth_ent dev_entries[] = {DIR("tty", tty_entries), {0}};
 
 const struct synth_ent proc_sys_entries[] = {
-    DIR("dev", dev_entries), DIR("fs", fs_entries),     DIR("kernel", kernel_entries), DIR("net", net_entries),
-    DIR("user", user_entries), DIR("vm", vm_entries), {0},
+    DIR("dev", dev_entries),
+    DIR("fs", fs_entries),
+    DIR("kernel", kernel_entries),
+    DIR("net", net_entries),
+    DIR("user", user_entries),
+    DIR("vm", vm_entries),
+    {0},
 };

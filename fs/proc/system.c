@@ -26,7 +26,9 @@ static struct cpu_times all_cpu_times(struct kernel *k) {
   return sum;
 }
 
-static unsigned long long hz(uint64_t ns) { return ns / (1000000000ull / USER_HZ); }
+static unsigned long long hz(uint64_t ns) {
+  return ns / (1000000000ull / USER_HZ);
+}
 
 static void count_tasks(struct kernel *k, int *running, int *total) {
   struct process *p;
@@ -67,7 +69,7 @@ int proc_system_stat_show(struct inode *i, struct sbuf *b) {
   LIST_FOREACH(p, &k->processes, all) {
     switches += p->dead.nvcsw + p->dead.nivcsw;
     LIST_FOREACH(t, &p->threads, thread_link)
-      switches += t->nvcsw + t->nivcsw;
+    switches += t->nvcsw + t->nivcsw;
   }
   count_tasks(k, &running, &total);
   struct timespec now;
@@ -136,17 +138,47 @@ int proc_meminfo_show(struct inode *i, struct sbuf *b) {
     const char *name;
     uint64_t v;
   } lines[] = {
-      {"MemTotal:", total},     {"MemFree:", avail},    {"MemAvailable:", avail}, {"Buffers:", 0},
-      {"Cached:", 0},           {"SwapCached:", 0},     {"Active:", used},        {"Inactive:", 0},
-      {"Active(anon):", used},  {"Inactive(anon):", 0}, {"Active(file):", 0},     {"Inactive(file):", 0},
-      {"Unevictable:", 0},      {"Mlocked:", 0},        {"SwapTotal:", 0},        {"SwapFree:", 0},
-      {"Dirty:", 0},            {"Writeback:", 0},      {"AnonPages:", used},     {"Mapped:", 0},
-      {"Shmem:", 0},            {"KReclaimable:", 0},   {"Slab:", 0},             {"SReclaimable:", 0},
-      {"SUnreclaim:", 0},       {"KernelStack:", 0},    {"PageTables:", 0},       {"NFS_Unstable:", 0},
-      {"Bounce:", 0},           {"WritebackTmp:", 0},   {"CommitLimit:", total},  {"Committed_AS:", used},
-      {"VmallocTotal:", 34359738367ull * 1024},         {"VmallocUsed:", 0},      {"VmallocChunk:", 0},
-      {"Percpu:", 0},           {"AnonHugePages:", 0},  {"ShmemHugePages:", 0},   {"ShmemPmdMapped:", 0},
-      {"FileHugePages:", 0},    {"FilePmdMapped:", 0},
+      {"MemTotal:", total},
+      {"MemFree:", avail},
+      {"MemAvailable:", avail},
+      {"Buffers:", 0},
+      {"Cached:", 0},
+      {"SwapCached:", 0},
+      {"Active:", used},
+      {"Inactive:", 0},
+      {"Active(anon):", used},
+      {"Inactive(anon):", 0},
+      {"Active(file):", 0},
+      {"Inactive(file):", 0},
+      {"Unevictable:", 0},
+      {"Mlocked:", 0},
+      {"SwapTotal:", 0},
+      {"SwapFree:", 0},
+      {"Dirty:", 0},
+      {"Writeback:", 0},
+      {"AnonPages:", used},
+      {"Mapped:", 0},
+      {"Shmem:", 0},
+      {"KReclaimable:", 0},
+      {"Slab:", 0},
+      {"SReclaimable:", 0},
+      {"SUnreclaim:", 0},
+      {"KernelStack:", 0},
+      {"PageTables:", 0},
+      {"NFS_Unstable:", 0},
+      {"Bounce:", 0},
+      {"WritebackTmp:", 0},
+      {"CommitLimit:", total},
+      {"Committed_AS:", used},
+      {"VmallocTotal:", 34359738367ull * 1024},
+      {"VmallocUsed:", 0},
+      {"VmallocChunk:", 0},
+      {"Percpu:", 0},
+      {"AnonHugePages:", 0},
+      {"ShmemHugePages:", 0},
+      {"ShmemPmdMapped:", 0},
+      {"FileHugePages:", 0},
+      {"FilePmdMapped:", 0},
   };
   for (size_t j = 0; j < sizeof lines / sizeof *lines; j++)
     mem_line(b, lines[j].name, lines[j].v);
@@ -167,7 +199,8 @@ int proc_vmstat_show(struct inode *i, struct sbuf *b) {
     major += acc.maj_flt + p->children_acc.maj_flt;
   }
   sb_printf(b, "nr_free_pages %llu\nnr_active_anon %llu\nnr_inactive_anon 0\nnr_active_file 0\nnr_inactive_file 0\n",
-            (unsigned long long)(total > used ? (total - used) / PAGE_SIZE : 0), (unsigned long long)(used / PAGE_SIZE));
+            (unsigned long long)(total > used ? (total - used) / PAGE_SIZE : 0),
+            (unsigned long long)(used / PAGE_SIZE));
   sb_printf(b, "nr_anon_pages %llu\nnr_mapped 0\nnr_file_pages 0\nnr_dirty 0\nnr_writeback 0\nnr_shmem 0\n",
             (unsigned long long)(used / PAGE_SIZE));
   sb_printf(b, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %llu\npgmajfault %llu\noom_kill 0\n",

@@ -8,11 +8,11 @@
 #define SYSFS_MAGIC 0x62656572
 #define FILE_MODE S_IFREG | 0444
 #define DIR_MODE S_IFDIR | 0755
-#define TEXT(n, t)                                                                                                    \
+#define TEXT(n, t)                                                                                                     \
   { .name = n, .mode = FILE_MODE, .text = t "\n" }
-#define SHOW(n, f)                                                                                                    \
+#define SHOW(n, f)                                                                                                     \
   { .name = n, .mode = FILE_MODE, .show = f }
-#define DIR(n, t)                                                                                                     \
+#define DIR(n, t)                                                                                                      \
   { .name = n, .mode = DIR_MODE, .children = t }
 
 static const struct synth_ent empty[] = {{0}};
@@ -47,18 +47,10 @@ static int own_mask(struct inode *i, struct sbuf *b) {
 }
 
 static const struct synth_ent topology_entries[] = {
-    SHOW("core_cpus", own_mask),
-    SHOW("core_cpus_list", own_number),
-    SHOW("core_id", own_number),
-    SHOW("core_siblings", cpu_mask),
-    SHOW("core_siblings_list", cpu_range),
-    TEXT("die_id", "0"),
-    SHOW("package_cpus", cpu_mask),
-    SHOW("package_cpus_list", cpu_range),
-    TEXT("physical_package_id", "0"),
-    SHOW("thread_siblings", own_mask),
-    SHOW("thread_siblings_list", own_number),
-    {0},
+    SHOW("core_cpus", own_mask),       SHOW("core_cpus_list", own_number),       SHOW("core_id", own_number),
+    SHOW("core_siblings", cpu_mask),   SHOW("core_siblings_list", cpu_range),    TEXT("die_id", "0"),
+    SHOW("package_cpus", cpu_mask),    SHOW("package_cpus_list", cpu_range),     TEXT("physical_package_id", "0"),
+    SHOW("thread_siblings", own_mask), SHOW("thread_siblings_list", own_number), {0},
 };
 static const struct synth_ent cpu_n_entries[] = {DIR("topology", topology_entries), TEXT("online", "1"), {0}};
 static const struct synth_ent cpu_n = {.mode = DIR_MODE, .children = cpu_n_entries};
@@ -87,7 +79,7 @@ static int cpu_next(struct inode *dir, uint64_t key, struct synth_child *c) {
 
 static const struct synth_ent smt_entries[] = {TEXT("active", "0"), TEXT("control", "notsupported"), {0}};
 static const struct synth_ent cpu_entries[] = {
-    TEXT("isolated", ""),         TEXT("kernel_max", "8191"),  TEXT("offline", ""),  SHOW("online", cpu_range),
+    TEXT("isolated", ""),        TEXT("kernel_max", "8191"), TEXT("offline", ""),     SHOW("online", cpu_range),
     SHOW("possible", cpu_range), SHOW("present", cpu_range), DIR("smt", smt_entries), {0},
 };
 
@@ -100,9 +92,13 @@ static int node_meminfo(struct inode *i, struct sbuf *b) {
 }
 static const struct synth_ent node0_entries[] = {
     SHOW("cpulist", cpu_range), SHOW("cpumap", cpu_mask), TEXT("distance", "10"), SHOW("meminfo", node_meminfo), {0}};
-static const struct synth_ent node_entries[] = {
-    TEXT("has_cpu", "0"), TEXT("has_memory", "0"), TEXT("has_normal_memory", "0"),
-    DIR("node0", node0_entries), TEXT("online", "0"), TEXT("possible", "0"), {0}};
+static const struct synth_ent node_entries[] = {TEXT("has_cpu", "0"),
+                                                TEXT("has_memory", "0"),
+                                                TEXT("has_normal_memory", "0"),
+                                                DIR("node0", node0_entries),
+                                                TEXT("online", "0"),
+                                                TEXT("possible", "0"),
+                                                {0}};
 
 static const struct synth_ent system_entries[] = {
     {.name = "cpu", .mode = DIR_MODE, .children = cpu_entries, .lookup = cpu_lookup, .next = cpu_next},
@@ -111,29 +107,41 @@ static const struct synth_ent system_entries[] = {
 };
 
 /* ---- network interfaces: what is certain ---- */
-static const struct synth_ent lo_entries[] = {
-    TEXT("addr_len", "6"), TEXT("address", "00:00:00:00:00:00"), TEXT("broadcast", "00:00:00:00:00:00"),
-    TEXT("carrier", "1"),  TEXT("flags", "0x9"),                 TEXT("ifindex", "1"),
-    TEXT("iflink", "1"),   TEXT("mtu", "65536"),                 TEXT("operstate", "unknown"),
-    TEXT("tx_queue_len", "1000"), TEXT("type", "772"),           {0}};
+static const struct synth_ent lo_entries[] = {TEXT("addr_len", "6"),
+                                              TEXT("address", "00:00:00:00:00:00"),
+                                              TEXT("broadcast", "00:00:00:00:00:00"),
+                                              TEXT("carrier", "1"),
+                                              TEXT("flags", "0x9"),
+                                              TEXT("ifindex", "1"),
+                                              TEXT("iflink", "1"),
+                                              TEXT("mtu", "65536"),
+                                              TEXT("operstate", "unknown"),
+                                              TEXT("tx_queue_len", "1000"),
+                                              TEXT("type", "772"),
+                                              {0}};
 static const struct synth_ent virtual_net_entries[] = {DIR("lo", lo_entries), {0}};
 static const struct synth_ent virtual_entries[] = {DIR("net", virtual_net_entries), {0}};
 static const struct synth_ent class_net_entries[] = {
     {.name = "lo", .mode = S_IFLNK | 0777, .text = "../../devices/virtual/net/lo"}, {0}};
 static const struct synth_ent class_entries[] = {
-    DIR("block", empty), DIR("mem", empty), DIR("misc", empty), DIR("net", class_net_entries), DIR("power_supply", empty),
-    DIR("thermal", empty), DIR("tty", empty), {0}};
+    DIR("block", empty),        DIR("mem", empty),     DIR("misc", empty), DIR("net", class_net_entries),
+    DIR("power_supply", empty), DIR("thermal", empty), DIR("tty", empty),  {0}};
 
 /* ---- the kernel ---- */
-static const struct synth_ent thp_entries[] = {
-    TEXT("defrag", "always defer defer+madvise [madvise] never"), TEXT("enabled", "always [madvise] never"),
-    TEXT("hpage_pmd_size", "2097152"), TEXT("shmem_enabled", "always within_size advise [never] deny force"),
-    TEXT("use_zero_page", "1"), {0}};
-static const struct synth_ent huge_2m_entries[] = {
-    TEXT("free_hugepages", "0"), TEXT("nr_hugepages", "0"), TEXT("resv_hugepages", "0"), TEXT("surplus_hugepages", "0"),
-    {0}};
+static const struct synth_ent thp_entries[] = {TEXT("defrag", "always defer defer+madvise [madvise] never"),
+                                               TEXT("enabled", "always [madvise] never"),
+                                               TEXT("hpage_pmd_size", "2097152"),
+                                               TEXT("shmem_enabled", "always within_size advise [never] deny force"),
+                                               TEXT("use_zero_page", "1"),
+                                               {0}};
+static const struct synth_ent huge_2m_entries[] = {TEXT("free_hugepages", "0"),
+                                                   TEXT("nr_hugepages", "0"),
+                                                   TEXT("resv_hugepages", "0"),
+                                                   TEXT("surplus_hugepages", "0"),
+                                                   {0}};
 static const struct synth_ent huge_entries[] = {DIR("hugepages-2048kB", huge_2m_entries), {0}};
-static const struct synth_ent mm_entries[] = {DIR("hugepages", huge_entries), DIR("transparent_hugepage", thp_entries), {0}};
+static const struct synth_ent mm_entries[] = {
+    DIR("hugepages", huge_entries), DIR("transparent_hugepage", thp_entries), {0}};
 static const struct synth_ent kernel_entries[] = {
     DIR("debug", empty), DIR("mm", mm_entries), DIR("security", empty), DIR("tracing", empty), {0}};
 
@@ -141,10 +149,17 @@ static const struct synth_ent fs_entries[] = {DIR("cgroup", empty), {0}};
 static const struct synth_ent devices_entries[] = {DIR("system", system_entries), DIR("virtual", virtual_entries), {0}};
 static const struct synth_ent bus_entries[] = {DIR("cpu", empty), DIR("node", empty), DIR("pci", empty), {0}};
 static const struct synth_ent dev_entries[] = {DIR("block", empty), DIR("char", empty), {0}};
-static const struct synth_ent root_entries[] = {
-    DIR("block", empty),     DIR("bus", bus_entries), DIR("class", class_entries), DIR("dev", dev_entries),
-    DIR("devices", devices_entries), DIR("firmware", empty), DIR("fs", fs_entries), DIR("kernel", kernel_entries),
-    DIR("module", empty),    DIR("power", empty),     {0}};
+static const struct synth_ent root_entries[] = {DIR("block", empty),
+                                                DIR("bus", bus_entries),
+                                                DIR("class", class_entries),
+                                                DIR("dev", dev_entries),
+                                                DIR("devices", devices_entries),
+                                                DIR("firmware", empty),
+                                                DIR("fs", fs_entries),
+                                                DIR("kernel", kernel_entries),
+                                                DIR("module", empty),
+                                                DIR("power", empty),
+                                                {0}};
 static const struct synth_ent root = {.mode = S_IFDIR | 0555, .children = root_entries};
 
 int sysfs_mount(struct kernel *k, struct super **out) {

@@ -8,10 +8,18 @@ struct rec {
   struct ntty n;
   int sig, nsig, readable, outputs;
 };
-static struct rec *rec_of(struct ntty *n) { return (struct rec *)n; }
-static void on_sig(struct ntty *n, int sig) { rec_of(n)->sig = sig, rec_of(n)->nsig++; }
-static void on_readable(struct ntty *n) { rec_of(n)->readable++; }
-static void on_output(struct ntty *n) { rec_of(n)->outputs++; }
+static struct rec *rec_of(struct ntty *n) {
+  return (struct rec *)n;
+}
+static void on_sig(struct ntty *n, int sig) {
+  rec_of(n)->sig = sig, rec_of(n)->nsig++;
+}
+static void on_readable(struct ntty *n) {
+  rec_of(n)->readable++;
+}
+static void on_output(struct ntty *n) {
+  rec_of(n)->outputs++;
+}
 static void on_flow(struct ntty *n, bool stopped) {}
 static void on_flushed(struct ntty *n) {}
 static const struct ntty_ops ops = {on_sig, on_readable, on_output, on_flow, on_flushed};
@@ -21,9 +29,13 @@ static void setup(void) {
   memset(&R, 0, sizeof R);
   ntty_init(&R.n, &ops);
 }
-static void teardown(void) { ntty_destroy(&R.n); }
+static void teardown(void) {
+  ntty_destroy(&R.n);
+}
 
-static void type(const char *s) { ck_assert_uint_eq(ntty_receive(&R.n, (const uint8_t *)s, strlen(s)), strlen(s)); }
+static void type(const char *s) {
+  ck_assert_uint_eq(ntty_receive(&R.n, (const uint8_t *)s, strlen(s)), strlen(s));
+}
 static void screen(const char *want) {
   char got[16384] = "";
   uint32_t n = ring_get(&R.n.out, (uint8_t *)got, sizeof got - 1);

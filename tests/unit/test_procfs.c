@@ -1,4 +1,5 @@
-/* procfs over a kernel with one process and a made-up address space: every file can be read, formats are those of Linux. */
+/* procfs over a kernel with one process and a made-up address space: every file can be read, formats are those of
+ * Linux. */
 #include "../../core/area.h"
 #include "../../core/errno.h"
 #include "../../core/fiber.h"
@@ -171,7 +172,8 @@ static void walk(const char *dir) {
       files++;
       ck_assert_msg(n >= 0 || strstr(path, "/stack"), "%s: %zd", path, n);
       ck_assert_msg(n <= 0 || ours[n - 1] == '\n' || strstr(path, "wchan") || strstr(path, "children") ||
-                        strstr(path, "auxv"), "%s: %s", path, ours);
+                        strstr(path, "auxv"),
+                    "%s: %s", path, ours);
     }
   }
   free(l);
@@ -267,17 +269,29 @@ static void run(void (*body)(void)) {
   ck_assert_int_eq(fiber_spawn(on_fiber, (void *)(uintptr_t)body), 0);
 }
 
-START_TEST(formats) { run(body_formats); }
+START_TEST(formats) {
+  run(body_formats);
+}
 END_TEST
-START_TEST(maps) { run(body_maps); }
+START_TEST(maps) {
+  run(body_maps);
+}
 END_TEST
-START_TEST(mounts) { run(body_mounts); }
+START_TEST(mounts) {
+  run(body_mounts);
+}
 END_TEST
-START_TEST(everything) { run(body_everything); }
+START_TEST(everything) {
+  run(body_everything);
+}
 END_TEST
-START_TEST(links) { run(body_links); }
+START_TEST(links) {
+  run(body_links);
+}
 END_TEST
-START_TEST(writes) { run(body_writes); }
+START_TEST(writes) {
+  run(body_writes);
+}
 END_TEST
 
 int main(void) {

@@ -28,7 +28,9 @@ static int num_show(struct inode *i, struct sbuf *b) {
   sb_printf(b, "%d\n", (int)synth_num(i));
   return 0;
 }
-static int num_alive(struct inode *i) { return (int)synth_num(i) >= alive_from && (int)synth_num(i) < alive_to; }
+static int num_alive(struct inode *i) {
+  return (int)synth_num(i) >= alive_from && (int)synth_num(i) < alive_to;
+}
 static const struct synth_ent num_ent = {.mode = S_IFREG | 0444, .show = num_show, .alive = num_alive};
 static int num_lookup(struct inode *dir, const char *name, struct synth_child *c) {
   int n = atoi(name);
@@ -154,7 +156,9 @@ static void body_directories(void) {
   path_put(&p);
 }
 
-static void on_fiber(void *body) { ((void (*)(void))(uintptr_t)body)(); }
+static void on_fiber(void *body) {
+  ((void (*)(void))(uintptr_t)body)();
+}
 static void run(void (*body)(void)) {
   k = kernel_new(loop_new());
   ck_assert_int_eq(vfs_init(k), 0);
@@ -167,11 +171,17 @@ static void run(void (*body)(void)) {
   ck_assert_int_eq(fiber_spawn(on_fiber, (void *)(uintptr_t)body), 0);
 }
 
-START_TEST(contents) { run(body_contents); }
+START_TEST(contents) {
+  run(body_contents);
+}
 END_TEST
-START_TEST(storing) { run(body_store); }
+START_TEST(storing) {
+  run(body_store);
+}
 END_TEST
-START_TEST(directories) { run(body_directories); }
+START_TEST(directories) {
+  run(body_directories);
+}
 END_TEST
 
 int main(void) {

@@ -324,19 +324,33 @@ static void run(void (*body)(void)) {
   ck_assert_int_eq(done, 1);
 }
 
-START_TEST(pair) { run(body_pair); }
+START_TEST(pair) {
+  run(body_pair);
+}
 END_TEST
-START_TEST(blocking) { run(body_blocking); }
+START_TEST(blocking) {
+  run(body_blocking);
+}
 END_TEST
-START_TEST(control) { run(body_control); }
+START_TEST(control) {
+  run(body_control);
+}
 END_TEST
-START_TEST(packet) { run(body_packet); }
+START_TEST(packet) {
+  run(body_packet);
+}
 END_TEST
-START_TEST(console) { run(body_console); }
+START_TEST(console) {
+  run(body_console);
+}
 END_TEST
-START_TEST(console_close) { run(body_console_close); }
+START_TEST(console_close) {
+  run(body_console_close);
+}
 END_TEST
-START_TEST(hostfd) { run(body_hostfd); }
+START_TEST(hostfd) {
+  run(body_hostfd);
+}
 END_TEST
 
 int main(void) {
