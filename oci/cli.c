@@ -35,7 +35,7 @@ static const struct {
     {"events", cmd_events, "[--stats] [--interval T] ID", "print resource usage"},
     {"spec", cmd_spec, "[--bundle DIR] [--rootless]", "write a default config.json"},
     {"do", cmd_do, "[options] CMD [ARG...]", "run a command in a sandbox over the host's own files"},
-    {"syscalls", cmd_syscalls, "[--format text|markdown]", "print the table of system calls"},
+    {"syscalls", cmd_syscalls, "[--format table|json|markdown]", "print the table of system calls"},
     {"features", cmd_features, "", "print what this runtime supports, as JSON"},
     {"install", cmd_install, "[--config_file F] [--runtime NAME] [-- ARGS]",
      "add this runtime to Docker's daemon.json"},

@@ -83,7 +83,7 @@ int cmd_features(struct globals *g, int argc, char **argv) {
 
 int cmd_syscalls(struct globals *g, int argc, char **argv) {
   static const struct option options[] = {{"format", required_argument, NULL, 'f'}, {0}};
-  const char *format = "text";
+  const char *format = "table";
   int o;
   while ((o = getopt_long(argc, argv, "f:", options, NULL)) != -1) {
     if (o != 'f')
