@@ -30,6 +30,7 @@ struct gofer {
   struct waitq room;                    /* woken when a request has been answered */
   TAILQ_HEAD(gofer_fds, gofer_fd) idle; /* least recently used first */
   int nidle;
+  size_t list_bytes; /* of kept directory listings */
   void *spare[GOFER_SPARE_BUFS];
   int nspare;
   uint8_t *sbuf, *rbuf; /* GOFER_MSG_MAX each; sbuf is used between gofer_begin and gofer_call */
@@ -139,6 +140,7 @@ struct gofer_inode { /* inode->priv */
   struct inode *inode;
   struct gofer_fd *ro, *rw;
   struct gofer_list *list; /* directories of exclusive trees: their entries, if known */
+  int misses;              /* directories: names looked up in vain since the last change */
   uint64_t generation;     /* directories: counts changes */
   int64_t checked;         /* shared trees: loop_now() of the last attributes */
   off_t warm_lo, warm_hi;  /* what was read lately, so lies in the page cache */
@@ -180,6 +182,7 @@ int gofer_link(struct inode *dir, struct dentry *parent, const char *name, struc
 int gofer_unlink(struct inode *dir, struct dentry *victim);
 int gofer_rmdir(struct inode *dir, struct dentry *victim);
 int gofer_rename(struct inode *old_dir, struct dentry *old, struct inode *new_dir, struct dentry *dst, unsigned flags);
+void gofer_list_forget(struct gofer_inode *gi);
 int gofer_open_dir(struct inode *i, struct file *f);
 
 /* fds.c */

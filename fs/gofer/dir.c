@@ -5,17 +5,108 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* ---- listings ---- */
+
+#define LIST_CACHED_ENTRIES 4096     /* longer ones are not kept */
+#define LIST_CACHED_BYTES (4u << 20) /* of all directories */
+#define MISSES_BEFORE_LISTING 3
+
+static int by_name(const void *a, const void *b, void *names) {
+  return strcmp((char *)names + ((const struct gofer_ent *)a)->name,
+                (char *)names + ((const struct gofer_ent *)b)->name);
+}
+
+static bool list_has(const struct gofer_list *l, const char *name) {
+  size_t lo = 0, hi = l->n;
+  while (lo < hi) {
+    size_t mid = lo + (hi - lo) / 2;
+    int c = strcmp(name, l->names + l->ent[mid].name);
+    if (!c)
+      return true;
+    if (c < 0)
+      hi = mid;
+    else
+      lo = mid + 1;
+  }
+  return false;
+}
+
+static size_t list_bytes(const struct gofer_list *l) {
+  return l->cap * sizeof *l->ent + l->names_cap;
+}
+
+void gofer_list_forget(struct gofer_inode *gi) {
+  if (!gi->list)
+    return;
+  gofer_sb_of(gi->inode)->g->list_bytes -= list_bytes(gi->list);
+  gofer_list_put(gi->list);
+  gi->list = NULL;
+}
+
+/* In exclusive trees a listing holds until the directory is changed here. */
+static void list_keep(struct gofer_inode *gi, struct gofer_list *l) {
+  struct gofer *g = gofer_sb_of(gi->inode)->g;
+  if (gi->list || l->n > LIST_CACHED_ENTRIES || g->list_bytes + list_bytes(l) > LIST_CACHED_BYTES)
+    return;
+  if (l->n)
+    qsort_r(l->ent, l->n, sizeof *l->ent, by_name, l->names);
+  ref_get(&l->ref);
+  gi->list = l;
+  g->list_bytes += list_bytes(l);
+}
+
+static int fetch_list(struct inode *i, struct dentry *d, struct gofer_list **out) {
+  struct gofer_inode *gi = gofer_inode_of(i);
+  if (gi->list) {
+    ref_get(&gi->list->ref);
+    *out = gi->list;
+    return 0;
+  }
+  uint64_t generation = gi->generation;
+  int err = i->nlink == 0 || (d->unhashed && d->parent != d) ? -ENOENT : gc_readdir(gofer_sb_of(i), d, out);
+  if (err == -ENOENT) { /* a removed directory is empty */
+    *out = calloc(1, sizeof **out);
+    if (!*out)
+      return -ENOMEM;
+    ref_init(&(*out)->ref);
+    return 0;
+  }
+  if (!err && gofer_sb_of(i)->exclusive && generation == gi->generation)
+    list_keep(gi, *out);
+  return err;
+}
+
 /* File systems that do not count subdirectories show 1 link (btrfs, overlayfs), and that stays: see find(1). */
 static void count_subdirs(struct inode *dir, int delta) {
   if (dir->nlink > 2 || (dir->nlink == 2 && delta > 0))
     dir->nlink += (uint32_t)delta;
 }
 
+/*
+ * Programs look for the same file in one directory after the other, and for many files in one, mostly in vain. Once
+ * that was noticed, the directory's listing answers.
+ */
+static bool known_absent(struct inode *dir, struct dentry *d, const char *name) {
+  struct gofer_inode *gi = gofer_inode_of(dir);
+  struct gofer_list *l;
+  if (!gi->list && gi->misses >= MISSES_BEFORE_LISTING) {
+    gi->misses = INT_MIN / 2; /* if it cannot be kept, not again so soon */
+    if (fetch_list(dir, d, &l) == 0)
+      gofer_list_put(l);
+  }
+  return gi->list && !list_has(gi->list, name);
+}
+
 int gofer_lookup(struct inode *dir, struct dentry *parent, const char *name, struct inode **out) {
+  struct gofer_sb *s = gofer_sb_of(dir);
   struct gofer_attr a;
   char *target;
-  int err = gc_lookup(gofer_sb_of(dir), (struct gofer_at){parent, name}, &a, &target);
-  return err ? err : gofer_iget(gofer_sb_of(dir), &a, target, out);
+  if (s->exclusive && known_absent(dir, parent, name))
+    return -ENOENT;
+  int err = gc_lookup(s, (struct gofer_at){parent, name}, &a, &target);
+  if (err == -ENOENT)
+    gofer_inode_of(dir)->misses++;
+  return err ? err : gofer_iget(s, &a, target, out);
 }
 
 int gofer_create(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *ia,
@@ -154,29 +245,6 @@ int gofer_rename(struct inode *old_dir, struct dentry *old, struct inode *new_di
 }
 
 /* ---- reading: a snapshot, taken anew whenever the reader is at the start ---- */
-
-static int fetch_list(struct inode *i, struct dentry *d, struct gofer_list **out) {
-  struct gofer_inode *gi = gofer_inode_of(i);
-  if (gi->list) {
-    ref_get(&gi->list->ref);
-    *out = gi->list;
-    return 0;
-  }
-  uint64_t generation = gi->generation;
-  int err = i->nlink == 0 || (d->unhashed && d->parent != d) ? -ENOENT : gc_readdir(gofer_sb_of(i), d, out);
-  if (err == -ENOENT) { /* a removed directory is empty */
-    *out = calloc(1, sizeof **out);
-    if (!*out)
-      return -ENOMEM;
-    ref_init(&(*out)->ref);
-    return 0;
-  }
-  if (!err && gofer_sb_of(i)->exclusive && generation == gi->generation && !gi->list && (*out)->n <= 4096) {
-    ref_get(&(*out)->ref);
-    gi->list = *out;
-  }
-  return err;
-}
 
 static int iterate(struct file *f, struct dir_ctx *ctx) {
   struct inode *dir = f->inode;

@@ -100,7 +100,7 @@ void gofer_evict(struct inode *i) {
     return;
   unhash(gofer_sb_of(i), gi);
   gofer_fds_close_idle(gi);
-  gofer_list_put(gi->list);
+  gofer_list_forget(gi);
   free(gi);
   i->priv = NULL;
 }
@@ -121,9 +121,9 @@ void gofer_drop_link(struct inode *i) {
 
 void gofer_dir_changed(struct inode *dir) {
   struct gofer_inode *gi = gofer_inode_of(dir);
-  gofer_list_put(gi->list);
-  gi->list = NULL;
+  gofer_list_forget(gi);
   gi->generation++;
+  gi->misses = 0;
   gi->checked = 0;
   dir->mtime = dir->ctime = vfs_now();
 }

@@ -678,6 +678,27 @@ static void body_readdir(void) {
   dentry_put(dir);
 }
 
+/* Looking in vain costs messages only until the directory's listing is known, and a change is seen. */
+static void body_absent(void) {
+  struct dentry *dir = child(sb->root, "dir");
+  char name[32];
+  uint32_t tag = g->next_tag;
+  for (int i = 0; i < 100; i++) {
+    snprintf(name, sizeof name, "absent%d", i);
+    struct dentry *d = child(dir, name);
+    ck_assert_ptr_null(d->inode);
+    dentry_put(d);
+  }
+  if (gofer_sb_of(dir->inode)->exclusive)
+    ck_assert_uint_le(g->next_tag - tag, 6);
+  dentry_put(make(dir, "present", false));
+  dentry_invalidate_children(dir);
+  struct dentry *d = child(dir, "present");
+  ck_assert_ptr_nonnull(d->inode);
+  dentry_put(d);
+  dentry_put(dir);
+}
+
 static void body_xattr(void) {
   struct dentry *f = child(sb->root, "file");
   const struct inode_ops *ops = f->inode->ops;
@@ -730,6 +751,7 @@ static void body_client(void) {
   body_names();
   body_readdir();
   body_xattr();
+  body_absent();
   body_parallel();
 }
 
