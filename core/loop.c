@@ -174,6 +174,7 @@ void loop_run(struct loop *l) {
     l->now = loop_now_exact();
     reap_completions(l);
   }
+  l->stop = false;
 }
 
 /* ---- polls ---- */
