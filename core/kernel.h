@@ -22,7 +22,7 @@ struct kernel_hooks {
   int64_t (*syscall)(struct task *t, const struct plat_call *c); /* syscalls/dispatch.c */
   void (*tty_session_exit)(struct process *leader);    /* the leader of a session with a terminal died: hang up */
   void (*process_reaped)(struct process *p);           /* init died or an exec'd process ended: oci/ tells who waits */
-  /* /proc/net/FILE ("tcp", "dev", …), printed by net/ through put(). -ENOENT: it has nothing to say of that. Must not park. */
+  /* /proc/net/FILE ("tcp", "dev", …) and /sys/class/net ("class/eth0/mtu", …), printed by net/ through put(). -ENOENT: it has nothing to say of that. Must not park. */
   int (*net_proc)(struct kernel *k, const char *file, void (*put)(void *arg, const void *p, size_t n), void *arg);
   int (*shm_file)(size_t len, const char *name, struct file **out); /* anonymous shared memory: tmpfs makes the file */
   unsigned (*file_mount_flags)(const struct file *f);   /* MS_NOEXEC, MS_NOSUID, … of the mount f was opened through; 0 without one */

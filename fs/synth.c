@@ -3,8 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DYNAMIC_POS (1ll << 20) /* directory positions: 0 ".", 1 "..", then the table, from here on DYNAMIC_POS + key  \
-                                 */
+#define DYNAMIC_POS                                                                                                    \
+  (1ll << 20) /* directory positions: 0 ".", 1 "..", then the table, from here on DYNAMIC_POS + key                    \
+               */
 #define STORE_MAX 4096u
 
 static const struct inode_ops synth_magic_ops; /* the VFS tells magic links by their having `follow` */
@@ -142,6 +143,7 @@ static void synth_evict(struct inode *i) {
 struct synth_file {
   struct sbuf buf;
   bool ready;
+  uint64_t seq; /* as it was when the file was opened or last polled */
 };
 
 static int generate(struct file *f, struct synth_file *sf) {
@@ -173,8 +175,11 @@ static ssize_t gen_read(struct file *f, struct uio *u, off_t *pos) {
     if (r)
       return r;
   }
-  if (*pos < 0 || (uint64_t)*pos >= sf->buf.len)
+  if (*pos < 0 || (uint64_t)*pos >= sf->buf.len) {
+    sb_free(&sf->buf); /* read to the end: most never read again */
+    sf->ready = false;
     return 0;
+  }
   size_t n = sf->buf.len - (size_t)*pos;
   if (n > u->resid)
     n = u->resid;
@@ -218,6 +223,17 @@ static off_t gen_llseek(struct file *f, off_t off, int whence) {
   return off;
 }
 
+static uint32_t gen_poll(struct file *f) {
+  struct synth_file *sf = f->priv;
+  const struct synth_ent *e = synth_ent_of(f->inode);
+  uint32_t bits = EPOLLIN | EPOLLOUT | EPOLLRDNORM | EPOLLWRNORM;
+  if (e->seq && e->seq(f->inode) != sf->seq) {
+    sf->seq = e->seq(f->inode);
+    bits |= EPOLLPRI | EPOLLERR;
+  }
+  return bits;
+}
+
 static void gen_release(struct file *f) {
   struct synth_file *sf = f->priv;
   sb_free(&sf->buf);
@@ -228,6 +244,7 @@ static const struct file_ops gen_fops = {
     .name = "synth",
     .read = gen_read,
     .write = gen_write,
+    .poll = gen_poll,
     .llseek = gen_llseek,
     .release = gen_release,
 };
@@ -308,6 +325,10 @@ static int synth_open(struct inode *i, struct file *f) {
   struct synth_file *sf = calloc(1, sizeof *sf);
   if (!sf)
     return -ENOMEM;
+  if (e->seq)
+    sf->seq = e->seq(i);
+  if (e->wq)
+    f->wq = e->wq(i);
   f->ops = &gen_fops;
   f->priv = sf;
   return 0;

@@ -35,6 +35,9 @@ struct synth_ent {
   /* Symlinks: `text`, or link(); follow() makes it a magic link, as inode_ops.follow. */
   ssize_t (*link)(struct inode *i, char *buf, size_t cap);
   int (*follow)(struct inode *i, struct mount **mnt, struct dentry **d);
+  /* Files that can be watched: poll(2) shows EPOLLPRI|EPOLLERR once after seq() changed; what changes it wakes wq(). */
+  uint64_t (*seq)(struct inode *i);
+  struct waitq *(*wq)(struct inode *i);
   /* Anything: open by another's rules. */
   int (*open)(struct inode *i, struct file *f);
   /* May the current task look into it? 0 or -errno: asked at open, readlink, follow, lookup and reading of directories.

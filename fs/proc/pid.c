@@ -213,6 +213,14 @@ static int task_next(struct inode *dir, uint64_t key, struct synth_child *c) {
   return 1;
 }
 
+/* ---- the mount table tells of its changes ---- */
+static uint64_t mounts_seq(struct inode *i) {
+  return synth_kernel(i)->vfs->mounts_seq;
+}
+static struct waitq *mounts_wq(struct inode *i) {
+  return &synth_kernel(i)->vfs->mounts_wq;
+}
+
 static const char id_map[] = "         0          0 4294967295\n";
 
 /* Directories guarded by `allow` have mode 0555, since a process may always look into its own even if its owner is
@@ -237,8 +245,8 @@ static const char id_map[] = "         0          0 4294967295\n";
       {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits_show},                                            \
       {.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show, .allow = proc_allow},                           \
       {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .allow = proc_allow},                             \
-      {.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show},                                      \
-      {.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show},                                            \
+      {.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show, .seq = mounts_seq, .wq = mounts_wq},  \
+      {.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show, .seq = mounts_seq, .wq = mounts_wq},        \
       {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries},                                           \
       {.name = "ns", .mode = S_IFDIR | 0511, .children = proc_ns_entries},                                             \
       {.name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store},                       \

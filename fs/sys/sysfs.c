@@ -1,6 +1,6 @@
-/* A sysfs of what programs ask about the machine: CPUs, the one memory node, huge pages, the loopback interface. */
+/* A sysfs of what programs ask about the machine: CPUs, the one memory node, huge pages, network interfaces. */
 #include "../../core/errno.h"
-#include "../synth.h"
+#include "sys.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -106,26 +106,17 @@ static const struct synth_ent system_entries[] = {
     {0},
 };
 
-/* ---- network interfaces: what is certain ---- */
-static const struct synth_ent lo_entries[] = {TEXT("addr_len", "6"),
-                                              TEXT("address", "00:00:00:00:00:00"),
-                                              TEXT("broadcast", "00:00:00:00:00:00"),
-                                              TEXT("carrier", "1"),
-                                              TEXT("flags", "0x9"),
-                                              TEXT("ifindex", "1"),
-                                              TEXT("iflink", "1"),
-                                              TEXT("mtu", "65536"),
-                                              TEXT("operstate", "unknown"),
-                                              TEXT("tx_queue_len", "1000"),
-                                              TEXT("type", "772"),
-                                              {0}};
-static const struct synth_ent virtual_net_entries[] = {DIR("lo", lo_entries), {0}};
-static const struct synth_ent virtual_entries[] = {DIR("net", virtual_net_entries), {0}};
-static const struct synth_ent class_net_entries[] = {
-    {.name = "lo", .mode = S_IFLNK | 0777, .text = "../../devices/virtual/net/lo"}, {0}};
+static const struct synth_ent virtual_entries[] = {
+    {.name = "net", .mode = DIR_MODE, .lookup = sys_net_lookup, .next = sys_net_next}, {0}};
 static const struct synth_ent class_entries[] = {
-    DIR("block", empty),        DIR("mem", empty),     DIR("misc", empty), DIR("net", class_net_entries),
-    DIR("power_supply", empty), DIR("thermal", empty), DIR("tty", empty),  {0}};
+    DIR("block", empty),
+    DIR("mem", empty),
+    DIR("misc", empty),
+    {.name = "net", .mode = DIR_MODE, .lookup = sys_net_class_lookup, .next = sys_net_class_next},
+    DIR("power_supply", empty),
+    DIR("thermal", empty),
+    DIR("tty", empty),
+    {0}};
 
 /* ---- the kernel ---- */
 static const struct synth_ent thp_entries[] = {TEXT("defrag", "always defer defer+madvise [madvise] never"),
