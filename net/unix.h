@@ -81,7 +81,7 @@ struct unix_sock {
 struct unix_net { /* kernel.unix_net */
   struct unix_sock *abstract; /* uthash */
   LIST_HEAD(, unix_sock) inflight;
-  long nfds_inflight;
+  long nfds_inflight, collect_at;
   unsigned autobind;
   bool collecting;
 };

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_COLLECTION 1024 /* descriptors in flight; later ones when there are twice as many as were left */
+
 static void count(struct unix_net *n, struct file *f, int by) {
   struct unix_sock *u = unix_of_file(f);
   n->nfds_inflight += by;
@@ -34,6 +36,10 @@ int unix_attach_fds(struct kernel *k, struct unix_msg *m, struct file **fds, int
   if (t && net->nfds_inflight > (long)task_rlimit(t, RLIMIT_NOFILE) && !cred_has_cap(t->cred, CAP_SYS_RESOURCE) &&
       !cred_has_cap(t->cred, CAP_SYS_ADMIN))
     return -ETOOMANYREFS;
+  if (net->nfds_inflight > net->collect_at) {
+    unix_collect(k);
+    net->collect_at = net->nfds_inflight < FIRST_COLLECTION / 2 ? FIRST_COLLECTION : 2 * net->nfds_inflight;
+  }
   m->fds = malloc((size_t)n * sizeof *fds);
   if (!m->fds)
     return -ENOMEM;
