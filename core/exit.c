@@ -59,6 +59,7 @@ static void exit_orphan(void *arg) {
 }
 
 void process_host_died(struct process *p) {
+  debug_log("%s[%d]: the host process died", p->leader ? p->leader->comm : "?", p->pid->nr);
   process_get(p);
   process_exit_group(p, SIGKILL);
   for (;;) {
@@ -145,9 +146,16 @@ static bool notify_death(struct process *p) {
     child_siginfo(p, sig, exit_cause(p->exit_code), &info);
     send_signal_process(parent, sig, &info);
   }
-  if (!autoreap)
-    waitq_wake_all(&parent->child_wait, 0);
   return autoreap;
+}
+
+/* May free p. Whoever waits looks again in both cases: for the zombie, or to find that there is no child left. */
+static void announce(struct process *p) {
+  struct process *parent = p->parent;
+  if (notify_death(p))
+    process_reap(p);
+  if (parent)
+    waitq_wake_all(&parent->child_wait, 0);
 }
 
 /* ---- orphans ---- */
@@ -206,8 +214,7 @@ static void reparent_children(struct process *p) {
     send_pdeath(p, c);
     c->exit_signal = SIGCHLD; /* nobody may choose what init is sent */
     if (c->zombie) {
-      if (notify_death(c))
-        process_reap(c);
+      announce(c);
     } else {
       hangup_orphaned_pgrp(c, p, NULL);
     }
@@ -259,8 +266,7 @@ static void zombify(struct process *p) {
   waitq_wake_all(&p->pid->wq, EPOLLIN | EPOLLRDNORM);
   if (p->injected && k->hooks.process_reaped)
     k->hooks.process_reaped(p);
-  if (notify_death(p))
-    process_reap(p);
+  announce(p);
 }
 
 void process_reap(struct process *p) {

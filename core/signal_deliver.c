@@ -146,6 +146,7 @@ static void handle(struct task *t, int sig, const siginfo_t *info, struct delive
   if (!err || t->killed)
     return;
   if (err != -EFAULT) {
+    debug_log("%s[%d]: no frame for signal %d: error %d", t->comm, t->tid->nr, sig, -err);
     process_exit_group(t->proc, SIGKILL); /* the host process went away under us */
     return;
   }

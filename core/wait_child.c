@@ -115,6 +115,8 @@ int64_t process_wait(struct task *t, struct wait_opts *w) {
     LIST_FOREACH(c, &p->children, sibling) {
       if (!eligible(c, w))
         continue;
+      if (c->zombie && !(w->options & WEXITED))
+        continue; /* nothing else can come of it */
       any = true;
       int r = reportable(c, w);
       if (r) {

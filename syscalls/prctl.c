@@ -199,12 +199,14 @@ SYSCALL_HANDLER(prctl) {
     return put_int(a[1], PR_TSC_ENABLE);
   case PR_GET_THP_DISABLE:
     return a[1] || a[2] || a[3] || a[4] ? -EINVAL : 0;
+  case PR_GET_SECCOMP:
+    return 0; /* no filter is in force, and none can be set */
   case PR_GET_TID_ADDRESS:
     return put_user(a[1], &t->clear_child_tid) ? -EFAULT : 0;
   case PR_GET_AUXV:
     return get_auxv(t, a);
   default:
-    /* PR_GET_SECCOMP, PR_SET_SECCOMP, PR_SET_MM, PR_SET_VMA and the rest: as a kernel built without them. */
+    /* PR_SET_SECCOMP, PR_SET_MM, PR_SET_VMA and the rest: as a kernel built without them. */
     return prctl_cred(t, a);
   }
 }
