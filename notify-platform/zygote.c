@@ -62,6 +62,8 @@ static void set_handler(int sig, uint64_t handler, uint64_t restorer) {
   /* SEGV and BUS stay open in the handlers: a fault under a full mask kills, and guarded copies rely on them. */
   uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1);
   struct kernel_sigaction sa = {handler, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000, restorer, ~open};
+  if (sig == SIGSEGV || sig == SIGBUS)
+    sa.flags |= SA_NODEFER; /* the frame for a handler of the guest's is itself a guarded copy, onto a stack that may be full */
   if (handler <= 1)
     sa = (struct kernel_sigaction){.handler = handler};
   syscall(SYS_rt_sigaction, sig, &sa, NULL, 8);

@@ -217,8 +217,13 @@ static long atomic32(const uint64_t *a, uint64_t *old) {
 
 /* The parent's side; a child without memory of its own starts in stub_child_main. The result is 0 in a forked child. */
 static long do_clone(struct stub_slot *s, const uint64_t *a) {
-  if (!a[1])
-    return stub_syscall(__NR_clone, a[0], 0, 0, 0, 0, a[4]);
+  if (!a[1]) {
+    uint64_t sp = a[2];
+    long r = stub_syscall(__NR_clone, a[0], 0, 0, 0, a[3], a[4]);
+    if (!r && sp)
+      ((struct stub_uc *)s->uc)->g[UC_RSP] = sp; /* in the child's own copy */
+    return r;
+  }
   struct stub_slot *c = (struct stub_slot *)a[1];
   struct stub_uc *uc = (struct stub_uc *)((char *)c + STUB_BIRTH_UC), *from = (struct stub_uc *)s->uc;
   void *fp = (char *)c + STUB_BIRTH_FP;
