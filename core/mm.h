@@ -90,6 +90,9 @@ int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice);
 int64_t mm_order_failed(struct task *t, const struct plat_event *ev);
 /* A fault: true if it was mended (the stack grew) and the guest can go on; else *sig and *code say what to raise. */
 bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code);
+/* RLIMIT_STACK of t's process became smaller: the main stack, laid out in full by exec, gives up what it may no longer
+ * grow into. Parks. */
+void mm_stack_limit(struct task *t);
 
 int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, bool lock);
 int64_t mm_mlockall(struct task *t, int flags); /* flags 0: munlockall */

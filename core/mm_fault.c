@@ -48,6 +48,32 @@ bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code) 
   return grew;
 }
 
+#define STACK_KEEP (64 * 1024ul) /* below the stack pointer: what the caller may be about to use */
+
+void mm_stack_limit(struct task *t) {
+  struct mm *m = t->mm;
+  struct plat_regs regs;
+  uint64_t lim = task_rlimit(t, RLIMIT_STACK);
+  if (!m || !t->ctx || m->stack_end - m->stack_start <= lim || plat_as_shared(m->as) ||
+      plat_get_regs(t->ctx, &regs) < 0)
+    return;
+  fmutex_lock(&m->lock);
+  struct area *a = mm_find_borrow(m, m->stack_end - 1);
+  /* Only what lies well below the stack in use, or a smaller limit would take live frames away. */
+  if (a && area_is_stack(a) && regs.rsp > a->start && regs.rsp < a->end) {
+    uint64_t keep = a->end - PAGE_DOWN(regs.rsp) + STACK_KEEP, old = a->start;
+    if (keep < PAGE_ALIGN(lim))
+      keep = PAGE_ALIGN(lim);
+    if (keep < a->end - old) {
+      area_resize(m, a, a->end - keep, a->end);
+      m->stack_start = a->start;
+      mm_order_unmap(t->ctx, old, a->start);
+      plat_flush(t->ctx);
+    }
+  }
+  fmutex_unlock(&m->lock);
+}
+
 /* ---- refused orders ---- */
 
 static void undo_move(struct mm *m, struct area **dead) {

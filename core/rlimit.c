@@ -35,5 +35,7 @@ int process_set_rlimit(struct task *caller, struct process *p, int which, const 
   if (n->rlim_max > p->rlim[which].rlim_max && !cred_has_cap(caller->cred, CAP_SYS_RESOURCE))
     return -EPERM;
   p->rlim[which] = *n;
+  if (which == RLIMIT_STACK && caller->proc == p)
+    mm_stack_limit(caller);
   return 0;
 }

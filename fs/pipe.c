@@ -189,8 +189,10 @@ static ssize_t ring_drain(struct pipe *p, struct uio *u) {
       done += r;
       left -= r;
     }
-    if (r < (ssize_t)n)
+    if (r < (ssize_t)n) {
+      done &= ~(size_t)4095; /* as ring_fill() */
       break;
+    }
   }
   if (!done)
     return -EFAULT;
