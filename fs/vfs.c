@@ -240,5 +240,5 @@ int vfs_init(struct kernel *k) {
   v->init_ns = ns;
   k->vfs = v;
   vfs_install_hooks(k);
-  return dev_register(k);
+  return devices_register(k);
 }

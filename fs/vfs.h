@@ -347,6 +347,7 @@ int gofer_mount(struct kernel *k, struct gofer *g, int tree, bool exclusive, boo
 typedef int chrdev_open_fn(struct inode *i, struct file *f);
 int chrdev_register(unsigned major, unsigned minor_first, unsigned minor_last, chrdev_open_fn *fn);
 int chrdev_open(struct inode *i, struct file *f);
+int devices_register(struct kernel *k); /* fs/dev: the devices there are; called by vfs_init */
 int fifo_open(struct inode *i, struct file *f); /* fs/pipe.c; parks until the other end is there */
 
 /* Helpers that most in-memory file systems share */
