@@ -88,6 +88,28 @@ static int synth_lookup(struct inode *dir, struct dentry *parent, const char *na
   return synth_inode_new(dir->sb, c.ent, c.ctx, c.n, child_ino(dir->ino, name), out);
 }
 
+static int refuse(const struct inode *dir, int otherwise) {
+  const struct synth_super *s = dir->sb->priv;
+  return s->create_errno ? s->create_errno : otherwise;
+}
+
+static int synth_create(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a,
+                        struct inode **out) {
+  return refuse(dir, -EACCES);
+}
+static int synth_mkdir(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a,
+                       struct inode **out) {
+  return refuse(dir, -EPERM);
+}
+static int synth_mknod(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, dev_t rdev,
+                       struct inode **out) {
+  return refuse(dir, -EPERM);
+}
+static int synth_symlink(struct inode *dir, struct dentry *parent, const char *name, const char *target,
+                         const struct iattr *a, struct inode **out) {
+  return refuse(dir, -EPERM);
+}
+
 static int synth_revalidate(struct dentry *d) {
   if (d->inode)
     return synth_alive(d->inode);
@@ -336,6 +358,10 @@ static int synth_open(struct inode *i, struct file *f) {
 
 const struct inode_ops synth_inode_ops = {
     .lookup = synth_lookup,
+    .create = synth_create,
+    .mkdir = synth_mkdir,
+    .mknod = synth_mknod,
+    .symlink = synth_symlink,
     .readlink = synth_readlink,
     .getattr = synth_getattr,
     .setattr = synth_setattr,

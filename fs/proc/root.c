@@ -140,7 +140,7 @@ static int proc_alive(struct inode *i) {
 }
 
 int proc_mount(struct kernel *k, struct super **out) {
-  struct synth_super tmpl = {.ctx_get = ctx_get, .ctx_put = ctx_put, .alive = proc_alive};
+  struct synth_super tmpl = {.ctx_get = ctx_get, .ctx_put = ctx_put, .alive = proc_alive, .create_errno = -ENOENT};
   tmpl.priv =
       calloc(1, sizeof(struct proc_state)); /* lives as long as the kernel: procfs is mounted a few times at most */
   if (!tmpl.priv)
