@@ -80,7 +80,8 @@ static int set_cwd(struct sentry *s, struct task *t, const struct oci_process *p
   if (rc == -ENOENT && make)
     rc = vfs_mkdir_p(s->k->vfs, &s->root, p->cwd, 0755, &dir);
   if (rc)
-    return err_sys(e, -rc, "chdir to cwd (\"%s\") set in config.json failed", p->cwd);
+    return err_sys(e, -rc, "unable to start container process: chdir to cwd (\"%s\") set in config.json failed",
+                   p->cwd);
   path_put(&t->fs->pwd);
   t->fs->pwd = dir; /* takes the reference over */
   return 0;

@@ -104,7 +104,7 @@ int cgroup_create(struct cgroup *g, bool optional, struct err *e) {
   for (int i = 0; i < g->n;) {
     int rc = make_dirs(&g->d[i]);
     /* Named hierarchies carry no limits: systemd's may be read-only or somebody else's. */
-    bool may_drop = optional || !strncmp(g->d[i].controllers, "name=", 5);
+    bool may_drop = optional || g->d[i].join_only || !strncmp(g->d[i].controllers, "name=", 5);
     if (rc && may_drop) {
       drop_dir(g, i);
       continue;
@@ -114,7 +114,7 @@ int cgroup_create(struct cgroup *g, bool optional, struct err *e) {
       cgroup_remove(g, &(struct err){""});
       return -1;
     }
-    if (g->d[i].v2 && cgroup_v2_enable(&g->d[i], e) && !optional)
+    if (g->d[i].v2 && !g->d[i].join_only && cgroup_v2_enable(&g->d[i], e) && !optional)
       return -1;
     i++;
   }
@@ -132,7 +132,9 @@ int cgroup_join(const struct cgroup *g, pid_t pid, struct err *e) {
 
 int cgroup_apply(const struct cgroup *g, const struct oci_resources *r, struct err *e) {
   for (int i = 0; i < g->n; i++)
-    if (g->d[i].v2 ? cgroup_apply_v2(&g->d[i], r, e) : cgroup_apply_v1(&g->d[i], r, e))
+    if (g->d[i].join_only)
+      continue;
+    else if (g->d[i].v2 ? cgroup_apply_v2(&g->d[i], r, e) : cgroup_apply_v1(&g->d[i], r, e))
       return -1;
   return 0;
 }

@@ -165,17 +165,10 @@ int cgroup_plan(struct cgroup *g, const char *mountinfo, const char *rel, struct
   fclose(f);
   if (rc)
     return err_set(e, "out of memory");
-  /* Hybrid: the controllers are in v1, and like runc we leave the unified hierarchy alone. */
-  for (int i = 0; v1 && i < g->n; i++) {
-    if (!g->d[i].v2)
-      continue;
-    free(g->d[i].controllers);
-    free(g->d[i].mount);
-    free(g->d[i].path);
-    memmove(&g->d[i], &g->d[i + 1], sizeof g->d[0] * (size_t)(g->n - i - 1));
-    g->n--;
-    break;
-  }
+  /* Hybrid: the controllers are in v1. Like runc we are also in the unified hierarchy, without limits there. */
+  for (int i = 0; v1 && i < g->n; i++)
+    if (g->d[i].v2)
+      g->d[i].join_only = true;
   return 0;
 }
 
@@ -191,8 +184,9 @@ void cgroup_free(struct cgroup *g) {
 json_t *cgroup_to_json(const struct cgroup *g) {
   json_t *list = json_array();
   for (int i = 0; i < g->n; i++)
-    json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:b}", "controllers", g->d[i].controllers, "mount",
-                                          g->d[i].mount, "path", g->d[i].path, "v2", g->d[i].v2));
+    json_array_append_new(list,
+                          json_pack("{s:s,s:s,s:s,s:b,s:b}", "controllers", g->d[i].controllers, "mount", g->d[i].mount,
+                                    "path", g->d[i].path, "v2", g->d[i].v2, "joinOnly", g->d[i].join_only));
   return list;
 }
 
@@ -202,12 +196,15 @@ int cgroup_from_json(struct cgroup *g, json_t *list) {
   *g = (struct cgroup){0};
   json_array_foreach(list, i, o) {
     const char *controllers, *mount, *path;
-    int v2;
-    if (g->n == CGROUP_MAX_DIRS ||
-        json_unpack(o, "{s:s,s:s,s:s,s:b}", "controllers", &controllers, "mount", &mount, "path", &path, "v2", &v2))
+    int v2, join_only;
+    if (g->n == CGROUP_MAX_DIRS || json_unpack(o, "{s:s,s:s,s:s,s:b,s:b}", "controllers", &controllers, "mount", &mount,
+                                               "path", &path, "v2", &v2, "joinOnly", &join_only))
       break;
-    g->d[g->n++] =
-        (struct cgroup_dir){.controllers = strdup(controllers), .mount = strdup(mount), .path = strdup(path), .v2 = v2};
+    g->d[g->n++] = (struct cgroup_dir){.controllers = strdup(controllers),
+                                       .mount = strdup(mount),
+                                       .path = strdup(path),
+                                       .v2 = v2,
+                                       .join_only = join_only};
   }
   return 0;
 }

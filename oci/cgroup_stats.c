@@ -118,6 +118,8 @@ json_t *cgroup_stats(const struct cgroup *g) {
   json_t *blkio = json_object();
   for (int i = 0; i < g->n; i++) {
     const struct cgroup_dir *d = &g->d[i];
+    if (d->join_only)
+      continue;
     if (cgroup_has(d, "cpuacct"))
       cpu_v1(d, cpu);
     if (cgroup_has(d, "cpu") || d->v2)

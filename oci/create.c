@@ -175,6 +175,8 @@ static int run_create_hooks(struct making *m, struct err *e) {
                ? -1
                : 0;
   json_decref(state);
+  if (rc)
+    launch_has_failed(&m->run, e);
   return rc;
 }
 

@@ -175,6 +175,16 @@ int launch_go(struct launched *s, struct err *e) {
   return next_message(s->sync, e) == 'n' ? 0 : -1;
 }
 
+bool launch_has_failed(const struct launched *s, struct err *e) {
+  char buf[2048];
+  ssize_t n = recv(s->sync, buf, sizeof buf - 1, MSG_DONTWAIT | MSG_PEEK);
+  if (n <= 0 || buf[0] != 'E')
+    return false;
+  buf[n] = 0;
+  err_set(e, "%s", buf + 1);
+  return true;
+}
+
 int launch_wait_ready(struct launched *s, struct err *e) {
   char c = next_message(s->sync, e);
   close(s->sync);

@@ -39,6 +39,8 @@ int launch_fork(const struct launch *l, struct launched *out, struct err *e);
 int launch_go(struct launched *s, struct err *e);
 /* Wait until the Sentry is ready to start the program; its error otherwise. Closes the sync socket. */
 int launch_wait_ready(struct launched *s, struct err *e);
+/* Has the Sentry given up already? Then *e is its error. A hook that failed may only have noticed that P is gone. */
+bool launch_has_failed(const struct launched *s, struct err *e);
 /* Kill P, and thereby everything, and reap it. */
 void launch_abort(struct launched *s);
 
