@@ -286,7 +286,7 @@ static int prepare(struct open_op *o, const struct open_how_k *how, unsigned *lo
   return 0;
 }
 
-int vfs_open(struct task *t, int dfd, const char *name, const struct open_how_k *how, struct file **out) {
+static int open_once(struct task *t, int dfd, const char *name, const struct open_how_k *how, struct file **out) {
   struct open_op o = {.t = t, .cred = task_cred(t)};
   struct nameidata nd;
   unsigned lookup;
@@ -311,6 +311,15 @@ int vfs_open(struct task *t, int dfd, const char *name, const struct open_how_k 
   }
 out:
   nd_end(&nd);
+  return r;
+}
+
+int vfs_open(struct task *t, int dfd, const char *name, const struct open_how_k *how, struct file **out) {
+  /* The gofer finds another file under a name that was replaced since it was looked up: look again, as Linux does. */
+  int r, tries = 0;
+  do
+    r = open_once(t, dfd, name, how, out);
+  while (r == -ESTALE && ++tries < 8);
   return r;
 }
 

@@ -82,12 +82,13 @@ int gc_symlink(struct gofer_sb *s, struct gofer_at at, const char *target, const
 int gc_link(struct gofer_sb *s, struct gofer_at old, struct gofer_at at, struct gofer_attr *a);
 int gc_remove(struct gofer_sb *s, enum gofer_op op, struct gofer_at at); /* UNLINK, RMDIR */
 int gc_rename(struct gofer_sb *s, struct gofer_at old, struct gofer_at at, unsigned flags);
-int gc_setattr(struct gofer_sb *s, struct dentry *d, const struct iattr *ia, struct gofer_attr *a);
+int gc_setattr(struct gofer_sb *s, struct dentry *d, struct gofer_id id, const struct iattr *ia, struct gofer_attr *a);
 int gc_statfs(struct gofer_sb *s, struct dentry *d, struct gofer_statfs *st);
 ssize_t gc_getxattr(struct gofer_sb *s, struct dentry *d, const char *name, void *buf, size_t cap);
-int gc_setxattr(struct gofer_sb *s, struct dentry *d, const char *name, const void *val, size_t len, int flags);
+int gc_setxattr(struct gofer_sb *s, struct dentry *d, struct gofer_id id, const char *name, const void *val, size_t len,
+                int flags);
 ssize_t gc_listxattr(struct gofer_sb *s, struct dentry *d, char *buf, size_t cap);
-int gc_removexattr(struct gofer_sb *s, struct dentry *d, const char *name);
+int gc_removexattr(struct gofer_sb *s, struct dentry *d, struct gofer_id id, const char *name);
 
 /* A directory's entries, without "." and "..". */
 struct gofer_list {
@@ -130,9 +131,7 @@ struct gofer_fd { /* a host descriptor, shared by all opens of one inode in one 
 };
 
 struct gofer_inode { /* inode->priv */
-  struct gofer_id {
-    uint64_t dev, ino;
-  } id;
+  struct gofer_id id;
   UT_hash_handle hh;
   bool hashed;
   bool dirty;  /* regular files, exclusive trees: size and times are to be asked of the descriptor */

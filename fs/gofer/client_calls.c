@@ -164,7 +164,7 @@ static struct gofer_time wire_time(struct timespec t) {
   return (struct gofer_time){t.tv_sec, (uint64_t)t.tv_nsec};
 }
 
-int gc_setattr(struct gofer_sb *s, struct dentry *d, const struct iattr *ia, struct gofer_attr *a) {
+int gc_setattr(struct gofer_sb *s, struct dentry *d, struct gofer_id id, const struct iattr *ia, struct gofer_attr *a) {
   struct gofer_msg m;
   int err = gofer_begin(s, GOFER_SETATTR, &m);
   if (err)
@@ -183,6 +183,7 @@ int gc_setattr(struct gofer_sb *s, struct dentry *d, const struct iattr *ia, str
   if (w.valid & GSET_MTIME)
     w.mtime = wire_time(ia->mtime);
   gm_put_dentry(&m, d);
+  gm_put(&m, &id, sizeof id);
   gm_put(&m, &w, sizeof w);
   return call_attr(s, &m, a, NULL);
 }
@@ -238,7 +239,8 @@ ssize_t gc_listxattr(struct gofer_sb *s, struct dentry *d, char *buf, size_t cap
   return call_blob(s, &m, buf, cap);
 }
 
-int gc_setxattr(struct gofer_sb *s, struct dentry *d, const char *name, const void *val, size_t len, int flags) {
+int gc_setxattr(struct gofer_sb *s, struct dentry *d, struct gofer_id id, const char *name, const void *val, size_t len,
+                int flags) {
   struct gofer_msg m;
   if (len > GOFER_XATTR_MAX - PATH_MAX)
     return -E2BIG;
@@ -246,18 +248,20 @@ int gc_setxattr(struct gofer_sb *s, struct dentry *d, const char *name, const vo
   if (err)
     return err;
   gm_put_dentry(&m, d);
+  gm_put(&m, &id, sizeof id);
   gm_put_str(&m, name);
   gm_put_u32(&m, (uint32_t)flags);
   gm_put_blob(&m, val, len);
   return call_void(s, &m);
 }
 
-int gc_removexattr(struct gofer_sb *s, struct dentry *d, const char *name) {
+int gc_removexattr(struct gofer_sb *s, struct dentry *d, struct gofer_id id, const char *name) {
   struct gofer_msg m;
   int err = gofer_begin(s, GOFER_REMOVEXATTR, &m);
   if (err)
     return err;
   gm_put_dentry(&m, d);
+  gm_put(&m, &id, sizeof id);
   gm_put_str(&m, name);
   return call_void(s, &m);
 }

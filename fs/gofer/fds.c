@@ -56,8 +56,9 @@ int gofer_fd_get(struct inode *i, struct dentry *d, bool write, struct gofer_fd 
   struct gofer_attr a;
   int fd;
   int err = gc_open(s, d, write ? O_RDWR : O_RDONLY, &a, &fd);
+  /* The name was renamed, removed or replaced since it was looked up: the VFS looks again. */
   if (err)
-    return err;
+    return err == -ENOENT || err == -ENOTDIR ? -ESTALE : err;
   if (!gofer_same(i, &a)) {
     close(fd);
     return -ESTALE;

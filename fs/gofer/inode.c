@@ -8,6 +8,8 @@
 /* In shared trees, attributes younger than this are not asked for again: a walk and the stat it is for are one moment.
  */
 #define FRESH_NS 200000
+/* And directories in use are not looked up again for every file in them. */
+#define DIR_FRESH_NS 1000000
 
 /* Inodes of other file systems mounted below the tree's root on the host are told apart by their device. */
 uint64_t gofer_ino(const struct gofer_sb *s, uint64_t dev, uint64_t ino) {
@@ -204,19 +206,25 @@ static int setattr_unlinked(struct inode *i, const struct iattr *ia) {
   return 0;
 }
 
+static int setattr_once(struct inode *i, struct dentry *d, const struct iattr *ia) {
+  if (i->nlink == 0 || (d->unhashed && d->parent != d))
+    return setattr_unlinked(i, ia);
+  struct gofer_attr a;
+  int err = gc_setattr(gofer_sb_of(i), d, gofer_inode_of(i)->id, ia, &a);
+  if (!err && !gofer_same(i, &a))
+    err = -ESTALE;
+  if (!err)
+    gofer_apply_attr(i, &a);
+  return err;
+}
+
 int gofer_setattr(struct inode *i, struct dentry *d, const struct iattr *ia) {
   bool locked = (ia->valid & ATTR_SIZE) && gofer_io_lock(i);
-  struct gofer_attr a;
-  int err;
-  if (i->nlink == 0 || (d->unhashed && d->parent != d)) {
-    err = setattr_unlinked(i, ia);
-  } else {
-    err = gc_setattr(gofer_sb_of(i), d, ia, &a);
-    if (!err && !gofer_same(i, &a))
-      err = -ESTALE;
-    if (!err)
-      gofer_apply_attr(i, &a);
-  }
+  int err, tries = 0;
+  /* A rename of our own may overtake: the dentry knows the new name by the time the answer has come. */
+  do
+    err = setattr_once(i, d, ia);
+  while ((err == -ENOENT || err == -ESTALE) && ++tries < 4);
   if (locked)
     fmutex_unlock(&i->io_lock);
   return err;
@@ -226,11 +234,13 @@ int gofer_revalidate(struct dentry *d) {
   struct gofer_sb *s = d->sb->priv;
   if (d->parent == d)
     return 1;
+  struct inode *i = d->inode;
+  if (i && S_ISDIR(i->mode) && gofer_inode_of(i)->checked && loop_now() - gofer_inode_of(i)->checked < DIR_FRESH_NS)
+    return 1;
   struct gofer_attr a;
   char *target;
   int err = gc_lookup(s, (struct gofer_at){d->parent, d->name}, &a, &target);
   free(target);
-  struct inode *i = d->inode;
   if (err == -ENOENT || err == -ENOTDIR)
     return i ? 0 : err == -ENOENT;
   if (err)
@@ -279,7 +289,7 @@ static ssize_t gofer_getxattr(struct inode *i, struct dentry *d, const char *nam
 static int gofer_setxattr(struct inode *i, struct dentry *d, const char *name, const void *val, size_t len, int flags) {
   if (!xattr_served(name))
     return -EOPNOTSUPP;
-  return xattr_possible(i, d) ? gc_setxattr(gofer_sb_of(i), d, name, val, len, flags) : -EPERM;
+  return xattr_possible(i, d) ? gc_setxattr(gofer_sb_of(i), d, gofer_inode_of(i)->id, name, val, len, flags) : -EPERM;
 }
 static ssize_t gofer_listxattr(struct inode *i, struct dentry *d, char *buf, size_t cap) {
   return xattr_possible(i, d) ? gc_listxattr(gofer_sb_of(i), d, buf, cap) : 0;
@@ -287,7 +297,7 @@ static ssize_t gofer_listxattr(struct inode *i, struct dentry *d, char *buf, siz
 static int gofer_removexattr(struct inode *i, struct dentry *d, const char *name) {
   if (!xattr_served(name))
     return -EOPNOTSUPP;
-  return xattr_possible(i, d) ? gc_removexattr(gofer_sb_of(i), d, name) : -ENODATA;
+  return xattr_possible(i, d) ? gc_removexattr(gofer_sb_of(i), d, gofer_inode_of(i)->id, name) : -ENODATA;
 }
 
 #define COMMON(excl)                                                                                                   \

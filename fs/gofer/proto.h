@@ -28,12 +28,16 @@
  *   UNLINK       str dir, str name                               -
  *   RMDIR        str dir, str name                               -
  *   RENAME       str olddir, str old, str newdir, str new, u32 f - (f: RENAME_NOREPLACE, RENAME_EXCHANGE)
- *   SETATTR      str path, setattr                               attr
+ *   SETATTR      str path, id, setattr                           attr
  *   STATFS       str path                                        statfs
  *   GETXATTR     str path, str name                              blob
- *   SETXATTR     str path, str name, u32 flags, blob             -
+ *   SETXATTR     str path, id, str name, u32 flags, blob         -
  *   LISTXATTR    str path                                        blob (names, each with its NUL)
- *   REMOVEXATTR  str path, str name                              -
+ *   REMOVEXATTR  str path, id, str name                          -
+ *
+ * id is {u64 dev, u64 ino} of what the path is meant to lead to, 0 0 for whatever is there: a guest may hold a
+ * descriptor on a file while another exchanges the name, and fchown(2) must not hit the wrong one. -ESTALE if it is
+ * another.
  */
 #pragma once
 #include <limits.h>
@@ -88,6 +92,10 @@ struct gofer_attr {
   uint64_t size, blocks;
   uint32_t mode, nlink, uid, gid;
   struct gofer_time atime, mtime, ctime, btime;
+};
+
+struct gofer_id {
+  uint64_t dev, ino;
 };
 
 struct gofer_setattr {

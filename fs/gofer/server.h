@@ -58,6 +58,8 @@ int srv_chmod(struct gofer_server *s, const struct gofer_root *r, const char *pa
 /* Fields of requests; they mark c->in bad when malformed. */
 const char *srv_get_path(struct gofer_call *c);
 const char *srv_get_name(struct gofer_call *c);
+/* Is fd what the client means? 0, -ESTALE, -errno. */
+int srv_check_id(int fd, struct gofer_id id);
 
 /* Give up everything that serving does not need. 0 or -errno. */
 int gofer_drop_capabilities(void);

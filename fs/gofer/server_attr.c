@@ -72,7 +72,9 @@ static int apply(struct gofer_call *c, const char *path, int opath, const struct
 
 int srv_setattr(struct gofer_call *c) {
   struct gofer_setattr s;
+  struct gofer_id id;
   const char *path = srv_get_path(c);
+  gm_get(&c->in, &id, sizeof id);
   gm_get(&c->in, &s, sizeof s);
   if (!gm_done(&c->in) || (s.valid & ~GSET_ALL) || s.size > INT64_MAX || s.atime.nsec >= 1000000000 ||
       s.mtime.nsec >= 1000000000)
@@ -81,7 +83,9 @@ int srv_setattr(struct gofer_call *c) {
     return CALL_MALFORMED;
   AUTO_FD fd = srv_open_path(c->root, path, O_PATH);
   struct gofer_attr a;
-  int err = fd < 0 ? fd : apply(c, path, fd, &s);
+  int err = fd < 0 ? fd : srv_check_id(fd, id);
+  if (!err)
+    err = apply(c, path, fd, &s);
   if (!err)
     err = srv_attr(fd, &a);
   if (!err)
@@ -133,9 +137,10 @@ static const char *get_xattr_name(struct gofer_call *c) {
 }
 
 /* The f*xattr calls refuse O_PATH descriptors too. */
-static int open_for_xattr(struct gofer_call *c, const char *path) {
+static int open_for_xattr(struct gofer_call *c, const char *path, struct gofer_id id) {
   AUTO_FD opath = srv_open_path(c->root, path, O_PATH);
-  return opath < 0 ? opath : srv_reopen(c->root, path, opath, O_RDONLY);
+  int err = opath < 0 ? opath : srv_check_id(opath, id);
+  return err ? err : srv_reopen(c->root, path, opath, O_RDONLY);
 }
 
 int srv_getxattr(struct gofer_call *c) {
@@ -144,7 +149,7 @@ int srv_getxattr(struct gofer_call *c) {
     return CALL_MALFORMED;
   if (!name_visible(name))
     return -EOPNOTSUPP;
-  AUTO_FD fd = open_for_xattr(c, path);
+  AUTO_FD fd = open_for_xattr(c, path, (struct gofer_id){0});
   if (fd < 0)
     return fd;
   ssize_t n = fgetxattr(fd, name, c->s->scratch, GOFER_XATTR_MAX);
@@ -155,7 +160,10 @@ int srv_getxattr(struct gofer_call *c) {
 }
 
 int srv_setxattr(struct gofer_call *c) {
-  const char *path = srv_get_path(c), *name = get_xattr_name(c);
+  struct gofer_id id;
+  const char *path = srv_get_path(c);
+  gm_get(&c->in, &id, sizeof id);
+  const char *name = get_xattr_name(c);
   uint32_t flags = gm_get_u32(&c->in);
   size_t n;
   const void *val = gm_get_blob(&c->in, &n);
@@ -163,7 +171,7 @@ int srv_setxattr(struct gofer_call *c) {
     return CALL_MALFORMED;
   if (!name_settable(name))
     return -EOPNOTSUPP;
-  AUTO_FD fd = open_for_xattr(c, path);
+  AUTO_FD fd = open_for_xattr(c, path, id);
   if (fd < 0)
     return fd;
   return fsetxattr(fd, name, val, n, (int)flags) < 0 ? -errno : 0;
@@ -173,7 +181,7 @@ int srv_listxattr(struct gofer_call *c) {
   const char *path = srv_get_path(c);
   if (!gm_done(&c->in))
     return CALL_MALFORMED;
-  AUTO_FD fd = open_for_xattr(c, path);
+  AUTO_FD fd = open_for_xattr(c, path, (struct gofer_id){0});
   if (fd < 0)
     return fd;
   char *buf = (char *)c->s->scratch;
@@ -196,12 +204,15 @@ int srv_listxattr(struct gofer_call *c) {
 }
 
 int srv_removexattr(struct gofer_call *c) {
-  const char *path = srv_get_path(c), *name = get_xattr_name(c);
+  struct gofer_id id;
+  const char *path = srv_get_path(c);
+  gm_get(&c->in, &id, sizeof id);
+  const char *name = get_xattr_name(c);
   if (!gm_done(&c->in))
     return CALL_MALFORMED;
   if (!name_settable(name))
     return -EOPNOTSUPP;
-  AUTO_FD fd = open_for_xattr(c, path);
+  AUTO_FD fd = open_for_xattr(c, path, id);
   if (fd < 0)
     return fd;
   return fremovexattr(fd, name) < 0 ? -errno : 0;

@@ -88,6 +88,15 @@ int srv_attr(int fd, struct gofer_attr *a) {
   return 0;
 }
 
+int srv_check_id(int fd, struct gofer_id id) {
+  struct stat st;
+  if (!id.dev && !id.ino)
+    return 0;
+  if (fstat(fd, &st) < 0)
+    return -errno;
+  return st.st_dev == id.dev && st.st_ino == id.ino ? 0 : -ESTALE;
+}
+
 const char *srv_get_path(struct gofer_call *c) {
   size_t n;
   const char *s = gm_get_str(&c->in, &n);

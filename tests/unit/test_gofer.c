@@ -53,6 +53,7 @@ static void start(bool readonly) {
   snprintf(single, sizeof single, "%s", at("file"));
   struct gofer_tree trees[] = {{tree, readonly}, {single, readonly}};
   server = fork();
+  ck_assert_int_ge(server, 0);
   if (!server) {
     close(sv[0]);
     _exit(gofer_serve(sv[1], trees, 2));
@@ -120,6 +121,8 @@ static int ask(struct gofer_msg *m, struct gofer_msg *reply, int *fd) {
     *reply = (struct gofer_msg){.buf = in_buf, .cap = (size_t)n, .pos = sizeof h};
   return (int)h.err;
 }
+
+static const struct gofer_id any; /* SETATTR: whatever is there */
 
 static int ask_path(int op, int t, const char *path) {
   struct gofer_msg m = req(op, t);
@@ -328,18 +331,21 @@ END_TEST
 START_TEST(test_setattr_symlink) {
   /* chmod and truncate of a symlink must not go through it */
   struct gofer_msg m = req(GOFER_SETATTR, 0);
-  struct gofer_setattr s = {.valid = GSET_MODE, .mode = 0777};
+  struct gofer_setattr s = {.valid = GSET_MODE, .mode = 0700};
   gm_put_str(&m, "out");
+  gm_put(&m, &any, sizeof any);
   gm_put(&m, &s, sizeof s);
   ck_assert_int_eq(ask(&m, NULL, NULL), EOPNOTSUPP);
   m = req(GOFER_SETATTR, 0);
   s = (struct gofer_setattr){.valid = GSET_SIZE};
   gm_put_str(&m, "out");
+  gm_put(&m, &any, sizeof any);
   gm_put(&m, &s, sizeof s);
   ck_assert_int_eq(ask(&m, NULL, NULL), EINVAL);
   m = req(GOFER_SETATTR, 0);
   s = (struct gofer_setattr){.valid = GSET_UID, .uid = 99};
   gm_put_str(&m, "out");
+  gm_put(&m, &any, sizeof any);
   gm_put(&m, &s, sizeof s);
   ck_assert_int_eq(ask(&m, NULL, NULL), 0); /* lchown */
   struct stat st;
@@ -348,6 +354,24 @@ START_TEST(test_setattr_symlink) {
   ck_assert_uint_eq(st.st_uid, 0);
   ck_assert_int_eq(lstat(at("out"), &st), 0);
   ck_assert_uint_eq(st.st_uid, 99);
+}
+END_TEST
+
+START_TEST(test_setattr_id) {
+  struct stat st;
+  ck_assert_int_eq(stat(at("file"), &st), 0);
+  struct gofer_setattr s = {.valid = GSET_MODE, .mode = 0700};
+  for (int wrong = 0; wrong < 2; wrong++) {
+    struct gofer_id id = {st.st_dev, st.st_ino + (ino_t)wrong};
+    struct gofer_msg m = req(GOFER_SETATTR, 0);
+    gm_put_str(&m, "file");
+    gm_put(&m, &id, sizeof id);
+    gm_put(&m, &s, sizeof s);
+    ck_assert_int_eq(ask(&m, NULL, NULL), wrong ? ESTALE : 0);
+    s.mode = 0777;
+  }
+  ck_assert_int_eq(stat(at("file"), &st), 0);
+  ck_assert_uint_eq(st.st_mode & 07777, 0700);
 }
 END_TEST
 
@@ -409,6 +433,7 @@ START_TEST(test_symlink_race) {
     m = req(GOFER_SETATTR, 0);
     struct gofer_setattr s = {.valid = GSET_MODE | GSET_UID, .mode = 0600, .uid = 5};
     gm_put_str(&m, "race/canary");
+    gm_put(&m, &any, sizeof any);
     gm_put(&m, &s, sizeof s);
     ask(&m, NULL, NULL);
     m = req(GOFER_CREATE, 0);
@@ -807,6 +832,7 @@ START_TEST(test_client_shared) {
 END_TEST
 
 static void body_death(void) {
+  ck_assert_int_gt(server, 1);
   kill(server, SIGSTOP);
   struct dentry *out = NULL;
   kill(server, SIGKILL);
@@ -840,6 +866,7 @@ int main(void) {
   tcase_add_test(raw, test_no_devices);
   tcase_add_test(raw, test_create_modes);
   tcase_add_test(raw, test_setattr_symlink);
+  tcase_add_test(raw, test_setattr_id);
   tcase_add_test(raw, test_symlink_race);
   tcase_add_test(own, test_readonly);
   tcase_add_test(own, test_death);

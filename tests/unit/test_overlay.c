@@ -54,6 +54,7 @@ static void setup(void) {
   snprintf(path, sizeof path, "%s/lower", base);
   struct gofer_tree t = {path, true};
   server = fork();
+  ck_assert_int_ge(server, 0);
   if (!server) {
     close(sv[0]);
     _exit(gofer_serve(sv[1], &t, 1));
