@@ -183,7 +183,7 @@ int64_t cpu_clock_delay(const struct kernel *k, int64_t left) {
 }
 
 static int64_t cpu_sleep(struct task *t, clockid_t id, bool absolute, int64_t ns, uint64_t rem) {
-  int64_t now;
+  int64_t now = 0;
   struct pid *pid;
   bool thread;
   int which, err = cpu_clock_target(t, id, &pid, &thread, &which);
