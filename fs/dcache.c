@@ -137,7 +137,7 @@ static void prune(struct vfs *v) {
 /* A loop and not a recursion: guests decide how deep trees are. */
 void dentry_put(struct dentry *d) {
   while (d) {
-    assert(d->ref.n > 0);
+    ref_check(d->ref.n > 0);
     if (--d->ref.n)
       return;
     if (!d->unhashed && d->parent != d) {

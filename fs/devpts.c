@@ -39,7 +39,7 @@ static int pts_open(struct inode *i, struct file *f) {
 static const struct synth_ent pts_ent = {.mode = S_IFCHR | 0620, .open = pts_open, .alive = pts_alive};
 
 static int pts_lookup(struct inode *dir, const char *name, struct synth_child *c) {
-  char *end, back[16];
+  char *end, back[24];
   unsigned long index = strtoul(name, &end, 10);
   struct tty *t = *end || index >= TTY_MAX ? NULL : tty_by_index_borrow(synth_kernel(dir), (unsigned)index);
   snprintf(back, sizeof back, "%lu", index);

@@ -324,8 +324,8 @@ static int hostfd_new(struct kernel *k, int fd, struct hostfd **out, struct inod
 }
 
 int hostfd_file_new(struct kernel *k, int fd, struct file **out) {
-  struct hostfd *h;
-  struct inode *i;
+  struct hostfd *h = NULL;
+  struct inode *i = NULL;
   int r = hostfd_new(k, fd, &h, &i);
   if (r)
     return r;

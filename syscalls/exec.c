@@ -162,7 +162,7 @@ static int64_t do_execveat(struct task *t, int dfd, uint64_t uname, uint64_t uar
   if (flags & AT_EMPTY_PATH)
     how.lookup |= LOOKUP_EMPTY;
   AUTO_FILE f = NULL;
-  bool hidden;
+  bool hidden = false;
   int64_t r = name[0] || (flags & AT_EMPTY_PATH) ? vfs_open(t, dfd, name, &how, &f) : -ENOENT;
   if (!r)
     r = exec_name(t, dfd, name, shown, sizeof shown, &hidden);
