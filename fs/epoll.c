@@ -47,11 +47,10 @@ bool file_is_epoll(const struct file *f) {
 
 /* ---- readiness ---- */
 
-/* What holds now of what the item asks for; a one-shot item that has fired asks for nothing. */
+/* What holds now of what the item asks for: errors always, but a one-shot item that has fired asks for nothing. */
 static uint32_t item_events(const struct epitem *i) {
-  if (!(i->ev.events & ~EP_FLAGS))
-    return 0;
-  return file_poll(i->key.file) & (i->ev.events | EPOLLERR | EPOLLHUP) & ~EP_FLAGS;
+  uint32_t asked = i->ev.events & ~EP_FLAGS;
+  return asked ? file_poll(i->key.file) & asked : 0;
 }
 
 static bool set_ready(struct epitem *i) {
@@ -212,9 +211,8 @@ static struct epitem_list *list_of(struct file *f) {
 
 /* The item's interest changed, or is new: it may be ready now. */
 static void reconsider(struct epitem *i) {
+  i->ev.events |= EPOLLERR | EPOLLHUP;
   i->e.events = i->ev.events & ~EP_FLAGS;
-  if (i->e.events)
-    i->e.events |= EPOLLERR | EPOLLHUP;
   if (item_events(i) && set_ready(i))
     waitq_wake(&i->ep->wq, EPOLLIN);
 }

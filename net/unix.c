@@ -272,8 +272,9 @@ static int bind_path(struct unix_sock *u, struct unix_addr *a) {
   int err = vfs_mknod_path(task_current(), AT_FDCWD, a->sun.sun_path, S_IFSOCK | 0777, 0, &p);
   if (err)
     return err == -EEXIST ? -EADDRINUSE : err;
-  if (u->addr || u->dead) { /* bound by another thread meanwhile */
+  if (u->addr || u->dead) {
     path_put(&p);
+    vfs_unlink(task_current(), AT_FDCWD, a->sun.sun_path);
     return -EINVAL;
   }
   u->path = p;
@@ -292,10 +293,10 @@ static int unix_bind(struct socket *s, const struct sockaddr *sa, socklen_t len)
   int err = addr_new(sa, len, &a);
   if (err)
     return err;
-  if (u->addr)
-    err = -EINVAL;
-  else if (!is_abstract(a))
+  if (!is_abstract(a)) /* makes the file first, as Linux does: EADDRINUSE before EINVAL */
     err = bind_path(u, a);
+  else if (u->addr)
+    err = -EINVAL;
   else if (find_abstract(unix_net(u->k), a, u->type))
     err = -EADDRINUSE;
   else
