@@ -58,10 +58,10 @@ int main(void) {
     become_user(1001);
     int c = MUST(socket(AF_UNIX, SOCK_STREAM, 0));
     MUST(connect(c, (void *)&a, sizeof a));
+    char b;
+    read(c, &b, 1); /* the parent prints first */
     getsockopt(c, SOL_SOCKET, SO_PEERCRED, &u, &len);
     say("listener's uid %u pid %s", u.uid, u.pid == getppid() ? "right" : "WRONG");
-    char b;
-    read(c, &b, 1);
     _exit(0);
   }
   int c = MUST(accept(l, NULL, NULL));
