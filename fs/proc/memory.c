@@ -14,9 +14,18 @@ static struct mm *mm_of(const struct inode *i) {
   return t && t->mm ? mm_get(t->mm) : NULL;
 }
 
+#define STACK_RESIDENT (132u * 1024) /* of a stack, which is mapped as large as it may get: what Linux starts with */
+
 static bool counts_as_resident(const struct area *a) {
   return (a->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) && !(a->flags & MAP_NORESERVE) && a->kind != AREA_VVAR &&
          a->kind != AREA_VDSO;
+}
+
+static uint64_t resident(const struct area *a) {
+  uint64_t n = a->end - a->start;
+  if (!counts_as_resident(a))
+    return 0;
+  return a->kind == AREA_STACK && n > STACK_RESIDENT ? STACK_RESIDENT : n;
 }
 
 void proc_mem_estimate(struct mm *m, struct proc_mem *out) {
@@ -26,11 +35,9 @@ void proc_mem_estimate(struct mm *m, struct proc_mem *out) {
     uint64_t n = a->end - a->start;
     bool writable = (a->prot & PROT_WRITE) && !(a->flags & MAP_SHARED);
     out->size += n;
-    if (counts_as_resident(a)) {
-      out->rss += n;
-      if (a->file && !writable)
-        out->shared += n;
-    }
+    out->rss += resident(a);
+    if (a->file && !writable)
+      out->shared += resident(a);
     if (a->file && (a->prot & PROT_EXEC))
       out->text += n;
     if (a->kind == AREA_STACK)
@@ -189,7 +196,7 @@ static void show_sums(struct sbuf *b, const struct smaps_sum *s) {
 }
 
 static void sum_area(struct smaps_sum *s, const struct area *a) {
-  uint64_t n = counts_as_resident(a) ? a->end - a->start : 0;
+  uint64_t n = resident(a);
   bool clean = a->file && (!(a->prot & PROT_WRITE) || (a->flags & MAP_SHARED));
   s->rss += n;
   s->shared_clean += clean ? n : 0;

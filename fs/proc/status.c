@@ -9,8 +9,8 @@ static void show_ids(struct sbuf *b, const struct task *t) {
             c->sgid, c->fsgid);
   sb_printf(b, "FDSize:\t%d\nGroups:\t", t->files ? t->files->cap : 0);
   for (int i = 0; i < c->ngroups; i++)
-    sb_printf(b, "%u ", c->groups[i]);
-  sb_printf(b, "\nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid->nr, t->tid->nr,
+    sb_printf(b, "%s%u", i ? " " : "", c->groups[i]);
+  sb_printf(b, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid->nr, t->tid->nr,
             p->pgrp ? p->pgrp->nr : 0, p->session ? p->session->nr : 0);
 }
 

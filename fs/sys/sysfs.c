@@ -1,6 +1,7 @@
 /* A sysfs of what programs ask about the machine: CPUs, the one memory node, huge pages, network interfaces. */
 #include "../../core/errno.h"
 #include "sys.h"
+#include "../proc/proc.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,9 +86,13 @@ static const struct synth_ent cpu_entries[] = {
 
 /* ---- the memory node ---- */
 static int node_meminfo(struct inode *i, struct sbuf *b) {
-  const struct kernel *k = synth_kernel(i);
-  uint64_t total = (k->mem_limit < k->mem_total ? k->mem_limit : k->mem_total) / 1024;
-  sb_printf(b, "Node 0 MemTotal:       %8llu kB\n", (unsigned long long)total);
+  struct kernel *k = synth_kernel(i);
+  uint64_t total = (k->mem_limit && k->mem_limit < k->mem_total ? k->mem_limit : k->mem_total) / 1024;
+  uint64_t used = proc_mem_used(k) / 1024;
+  if (used > total)
+    used = total;
+  sb_printf(b, "Node 0 MemTotal:       %8llu kB\nNode 0 MemFree:        %8llu kB\nNode 0 MemUsed:        %8llu kB\n",
+            (unsigned long long)total, (unsigned long long)(total - used), (unsigned long long)used);
   return 0;
 }
 static const struct synth_ent node0_entries[] = {
