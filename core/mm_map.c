@@ -12,6 +12,7 @@
 #define MAP_32BIT_LO 0x40000000ul
 #define MAP_32BIT_HI 0x80000000ul
 #define KERNEL_MS_NOEXEC 8
+#define HUGE_PAGE (2ul << 20)
 
 /* The range is within what guests may map. len > 0 and page aligned. */
 static bool range_ok(uint64_t addr, uint64_t len) {
@@ -93,7 +94,7 @@ static int back_area(struct area *a, struct file *f, uint64_t len, int prot, int
 }
 
 /* get_unmapped_area(): an address for len bytes, or -ENOMEM. */
-static int64_t choose(struct mm *m, uint64_t addr, uint64_t len, int flags) {
+static int64_t choose(struct mm *m, uint64_t addr, uint64_t len, int flags, bool anon) {
   uint64_t min = mm_addr_min(), max = mm_addr_max();
   if (len > max - min)
     return -ENOMEM;
@@ -106,15 +107,21 @@ static int64_t choose(struct mm *m, uint64_t addr, uint64_t len, int flags) {
     if (addr >= min && addr <= max - len && area_range_free(m, addr, addr + len))
       return (int64_t)addr;
   }
-  uint64_t at = area_gap_down(m, len, min);
+  uint64_t at = 0;
+  if (anon && !(len & (HUGE_PAGE - 1))) { /* so that the host can back it with huge pages, as Linux 6.7 does */
+    at = area_gap_down(m, len + HUGE_PAGE - PAGE_SIZE, min);
+    at = (at + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+  }
+  if (!at)
+    at = area_gap_down(m, len, min);
   if (!at)
     at = area_gap_up(m, len, PAGE_ALIGN(max / 3), max); /* TASK_UNMAPPED_BASE, as Linux falls back */
   return at ? (int64_t)at : -ENOMEM;
 }
 
-static int64_t choose_checked(struct mm *m, uint64_t addr, uint64_t len, int flags) {
+static int64_t choose_checked(struct mm *m, uint64_t addr, uint64_t len, int flags, bool anon) {
   if (!(flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)))
-    return choose(m, addr, len, flags);
+    return choose(m, addr, len, flags, anon);
   if (addr & (PAGE_SIZE - 1))
     return -EINVAL;
   if (!range_ok(addr, len))
@@ -139,7 +146,7 @@ static bool overcommits(const struct kernel *k, uint64_t len, int prot, int flag
 }
 
 static int64_t map_locked(struct task *t, struct mm *m, struct area *tmpl, uint64_t addr, uint64_t len, int flags) {
-  int64_t at = choose_checked(m, addr, len, flags);
+  int64_t at = choose_checked(m, addr, len, flags, tmpl->kind == AREA_ANON);
   if (at < 0)
     return at;
   uint64_t start = (uint64_t)at, end = start + len, replaced = 0;
