@@ -3,6 +3,7 @@
  * until the list is too long. A dropped (unhashed) one goes with its last user.
  */
 #include "namei.h"
+#include <assert.h>
 #include <stdlib.h>
 
 uint32_t name_hash(const char *name, unsigned len) {

@@ -5,8 +5,8 @@
 struct open_op {
   struct task *t;
   const struct cred *cred;
-  int flags;    /* the guest's, cleaned */
-  int acc;      /* MAY_* wanted */
+  int flags; /* the guest's, cleaned */
+  int acc;   /* MAY_* wanted */
   uint32_t mode;
   bool exec, created;
 };
@@ -139,8 +139,8 @@ static int open_opath(const struct open_op *o, const struct path *p, struct file
 
 static int do_open(struct open_op *o, const struct path *p, struct file **out) {
   struct inode *i = p->dentry->inode;
-  if ((o->flags & O_CREAT) && !o->created && S_ISDIR(i->mode))
-    return -EISDIR;
+  if ((o->flags & O_CREAT) && !o->created && ((o->flags & O_EXCL) || S_ISDIR(i->mode)))
+    return o->flags & O_EXCL ? -EEXIST : -EISDIR;
   if ((o->flags & O_DIRECTORY) && !o->created && !S_ISDIR(i->mode))
     return -ENOTDIR;
   if (o->flags & O_PATH)
@@ -331,4 +331,6 @@ int vfs_open_path(struct task *t, const struct path *p, int flags, struct file *
   return r ? r : do_open(&o, p, out);
 }
 
-int vfs_open_kernel(const struct path *p, int flags, struct file **out) { return vfs_open_path(NULL, p, flags, out); }
+int vfs_open_kernel(const struct path *p, int flags, struct file **out) {
+  return vfs_open_path(NULL, p, flags, out);
+}
