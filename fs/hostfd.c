@@ -79,6 +79,11 @@ static void rearm(struct hostfd *h) {
 static ssize_t try_read(struct hostfd *h, void *buf, size_t n, off_t off) {
   struct iovec v = {buf, n};
   ssize_t r = preadv2(h->fd, &v, 1, off, RWF_NOWAIT);
+  if (r > 0 && (size_t)r < n && h->seekable) { /* up to a page that is not in the cache, or to the end of the file */
+    v = (struct iovec){(char *)buf + r, n - (size_t)r};
+    ssize_t rest = loop_readv(h->fd, &v, 1, off < 0 ? -1 : off + r);
+    return rest > 0 ? r + rest : r;
+  }
   if (r >= 0)
     return r;
   if (errno != EOPNOTSUPP && errno != EAGAIN && errno != EINVAL)

@@ -36,8 +36,12 @@ static ssize_t host_read(struct gofer_fd *h, void *buf, size_t n, off_t off, boo
   ssize_t r = -1;
   if (!h->no_nowait_read) {
     r = preadv2(h->fd, &iov, 1, off, RWF_NOWAIT);
-    if (r >= 0)
+    if (r == 0 || r == (ssize_t)n || (r > 0 && nowait))
       return r;
+    if (r > 0) { /* up to a page that is not in the cache, or to the end of the file */
+      ssize_t rest = host_read(h, (char *)buf + r, n - (size_t)r, off + r, false);
+      return rest > 0 ? r + rest : r;
+    }
     if (errno == EOPNOTSUPP || errno == ENOSYS)
       h->no_nowait_read = true;
     else if (errno != EAGAIN && errno != EINTR)
@@ -72,9 +76,7 @@ static ssize_t gofer_read(struct file *f, struct uio *u, off_t *pos) {
       if ((off_t)n > size - *pos)
         n = (size_t)(size - *pos);
     }
-    ssize_t r = host_read(of->h, buf, n, *pos, (u->rwf & RWF_NOWAIT) || total > 0);
-    if (r == -EAGAIN && total > 0 && !(u->rwf & RWF_NOWAIT))
-      r = host_read(of->h, buf, n, *pos, false);
+    ssize_t r = host_read(of->h, buf, n, *pos, u->rwf & RWF_NOWAIT);
     if (r <= 0) {
       err = r;
       break;
