@@ -127,6 +127,10 @@ static _Noreturn void p_main(const struct launch *l, int sync) {
   fds_null_stdio(-1);
   int keep[] = {monitor[0]};
   fds_close_others(keep, 1);
+  if (!l->start_now && standin_enter_root(l)) {
+    kill(sentry, SIGKILL);
+    _exit(1);
+  }
   if (chdir("/"))
     _exit(1);
   standin_die(standin_wait(monitor[0], sentry));

@@ -49,6 +49,8 @@ void launch_abort(struct launched *s);
 _Noreturn void gofer_main(const struct launch *l, int sock);
 /* In the Sentry's process: namespaces are made; drop everything, then boot. Never returns. sandbox.c */
 _Noreturn void sandbox_main(const struct launch *l, int sync, int monitor, unsigned uid);
+/* In P: leave the host's files for the container's. -1 if that cannot be; P then must not go on. standin_root.c */
+int standin_enter_root(const struct launch *l);
 /* A tmpfs, not yet attached to anything; -1 and errno. rootfs.c */
 int detached_tmpfs(void);
 /* Make fd, a detached mount, the root of this process's mount namespace and forget the old one. -1 and errno. */
