@@ -103,10 +103,14 @@ int ovl_tmpfile(struct inode *dir, struct dentry *parent, const struct iattr *a,
 }
 
 int ovl_link(struct inode *dir, struct dentry *parent, const char *name, struct dentry *old) {
-  struct ovl_name *spare = ovl_name_new(name);
-  if (!spare)
-    return -ENOMEM;
   struct inode *i = old->inode;
+  int err = i->nlink ? ovl_charge(ovl_of(dir)) : 0;
+  struct ovl_name *spare = err ? NULL : ovl_name_new(name);
+  if (!spare) {
+    if (!err && i->nlink)
+      ovl_uncharge(ovl_of(dir));
+    return err ? err : -ENOMEM;
+  }
   ovl_set(ovl_inode_of(dir), name, i, spare, false);
   i->nlink++;
   i->ctime = vfs_now();

@@ -63,15 +63,15 @@ int ovl_iget(struct ovl *o, struct dentry *lower, struct inode **out) {
   struct inode *i = alloc(o, li->mode);
   if (!i)
     return -ENOMEM;
+  oi = i->priv;
+  oi->lower = dentry_get(lower);
+  oi->lower_inode = li;
   take_attributes(i, li);
   int err = S_ISLNK(li->mode) ? take_link(i, li) : 0;
   if (err) {
     inode_put(i);
     return err;
   }
-  oi = i->priv;
-  oi->lower = dentry_get(lower);
-  oi->lower_inode = li;
   HASH_ADD_PTR(o->by_lower, lower_inode, oi);
   oi->hashed = true;
   *out = i;
@@ -81,10 +81,27 @@ int ovl_iget(struct ovl *o, struct dentry *lower, struct inode **out) {
 /* Numbers that no host file system is likely to give. */
 #define OVL_FIRST_INO (1ull << 48)
 
+int ovl_charge(struct ovl *o) {
+  if (o->max && o->used >= o->max)
+    return -ENOSPC;
+  o->used++;
+  return 0;
+}
+
+/* Links that came from below were never charged, but may be removed. */
+void ovl_uncharge(struct ovl *o) {
+  o->used -= o->used > 0;
+}
+
 int ovl_new_inode(struct ovl *o, const struct iattr *a, uint32_t type, struct inode **out) {
+  int err = ovl_charge(o);
+  if (err)
+    return err;
   struct inode *i = alloc(o, type | (a->mode & 07777));
-  if (!i)
+  if (!i) {
+    ovl_uncharge(o);
     return -ENOMEM;
+  }
   i->uid = a->uid;
   i->gid = a->gid;
   i->ino = OVL_FIRST_INO + o->next_ino++;
@@ -117,10 +134,12 @@ void ovl_drop_link(struct inode *i) {
   else if (i->nlink)
     i->nlink--;
   i->ctime = vfs_now();
-  if (i->nlink)
+  if (i->nlink) {
+    ovl_uncharge(ovl_of(i)); /* the last name is paid for with the inode */
     ovl_pin(ovl_inode_of(i));
-  else
+  } else {
     ovl_unpin(ovl_inode_of(i));
+  }
 }
 
 static void put_lower(struct dentry *d) {
@@ -142,6 +161,8 @@ static void ovl_evict(struct inode *i) {
   xattr_set_free(&oi->xattrs);
   if (oi->lower)
     put_lower(oi->lower);
+  else
+    ovl_uncharge(ovl_of(i));
   dentry_put(oi->upper);
   free(oi);
 }

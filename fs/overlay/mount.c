@@ -7,6 +7,8 @@ static int ovl_statfs(struct super *sb, struct statfs *st) {
   struct ovl *o = sb->priv;
   int err = o->upper->ops->statfs(o->upper, st);
   st->f_type = OVERLAYFS_SUPER_MAGIC;
+  st->f_files = o->max;
+  st->f_ffree = o->max > o->used ? o->max - o->used : 0;
   return err;
 }
 
@@ -43,6 +45,9 @@ int overlay_mount(struct kernel *k, struct super *lower, struct super *upper_tmp
   ref_get(&lower->ref);
   ref_get(&upper_tmpfs->ref);
   sb->priv = o;
+  struct statfs st = {0};
+  if (upper_tmpfs->ops->statfs(upper_tmpfs, &st) == 0)
+    o->max = st.f_files;
   struct inode *root;
   int err = ovl_iget(o, lower->root, &root);
   if (!err) {

@@ -47,6 +47,7 @@ struct ovl {                        /* super->priv */
   struct super *sb, *lower, *upper; /* the latter two counted */
   struct ovl_inode *by_lower;       /* every inode that has a lower one */
   uint64_t next_ino;
+  uint64_t used, max;      /* inodes made here and further links; max: the upper's, 0 for no bound */
   struct ovl_name *doomed; /* of directories that are going: worked off without recursion */
   bool draining;
 };
@@ -63,6 +64,9 @@ static inline struct ovl_inode *ovl_inode_of(const struct inode *i) {
 int ovl_iget(struct ovl *o, struct dentry *lower, struct inode **out);
 /* One that exists only here. */
 int ovl_new_inode(struct ovl *o, const struct iattr *a, uint32_t type, struct inode **out);
+/* Room for one more inode or link? 0 or -ENOSPC: guests must not fill the Sentry's memory with names. */
+int ovl_charge(struct ovl *o);
+void ovl_uncharge(struct ovl *o);
 void ovl_pin(struct ovl_inode *oi);
 void ovl_unpin(struct ovl_inode *oi); /* may free it */
 void ovl_drop_link(struct inode *i);  /* a name is gone; the caller holds i */

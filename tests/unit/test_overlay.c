@@ -472,6 +472,18 @@ static void body_properties(void) {
 
   struct statfs sf;
   ck_assert_int_eq(sb->ops->statfs(sb, &sf), 0);
+  ck_assert_uint_gt(sf.f_ffree, 0); /* new names are bounded, by inode and by link */
+  struct ovl *o = sb->priv;
+  uint64_t used = o->used, max = o->max;
+  o->max = used + 2;
+  ck_assert_int_eq(vfs_mkdir(&task, AT_FDCWD, "/full1", 0755), 0);
+  ck_assert_int_eq(vfs_link(&task, AT_FDCWD, "/f0", AT_FDCWD, "/full2", 0), 0);
+  ck_assert_int_eq(vfs_mkdir(&task, AT_FDCWD, "/full3", 0755), -ENOSPC);
+  ck_assert_int_eq(vfs_link(&task, AT_FDCWD, "/f0", AT_FDCWD, "/full3", 0), -ENOSPC);
+  ck_assert_int_eq(vfs_unlink(&task, AT_FDCWD, "/full2"), 0);
+  ck_assert_int_eq(vfs_rmdir(&task, AT_FDCWD, "/full1"), 0);
+  ck_assert_uint_eq(o->used, used);
+  o->max = max;
 
   /* deep trees: made, and taken down with the file system */
   char deep[3000] = "";
