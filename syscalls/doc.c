@@ -7,7 +7,9 @@
 static const char *support_word(const struct syscall_desc *d) {
   static const char *const words[] = {
       [SUP_FULL] = "full", [SUP_PARTIAL] = "partial", [SUP_ERROR] = "error", [SUP_NONE] = "none"};
-  return !d->fn ? "none" : d->support == SUP_NONE ? "partial" : words[d->support];
+  if (!d->fn)
+    return words[d->support == SUP_ERROR ? SUP_ERROR : SUP_NONE]; /* refused on purpose, or not there yet */
+  return d->support == SUP_NONE ? "partial" : words[d->support];
 }
 
 static void print_string(FILE *f, const char *s) {

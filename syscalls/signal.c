@@ -111,7 +111,12 @@ SYSCALL_HANDLER(rt_sigtimedwait) {
   return sig;
 }
 
-/* rt_sigreturn from elsewhere than a frame never gets here; see PLAT_SIGRETURN. */
+/* The stub restores the frame and reports PLAT_SIGRETURN; as a call it has no frame to return from. */
+SYSCALL_HANDLER(rt_sigreturn) {
+  force_sigsegv(t);
+  return 0;
+}
+
 SYSCALL_HANDLER(restart_syscall) {
   return t->restart.fn ? t->restart.fn(t) : -EINTR;
 }
