@@ -1,7 +1,10 @@
 /* /proc/PID/{fd,fdinfo,exe,cwd,root,ns}: links to what only the kernel can name. */
 #include "proc.h"
 #include "../../core/errno.h"
+#include "../../core/uaccess.h"
 #include "../anon.h"
+#include <linux/nsfs.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,10 +211,14 @@ int proc_root_follow(struct inode *i, struct mount **m, struct dentry **d) {
 static const struct {
   const char *name; /* of the kind, as links show it */
   unsigned ino;     /* those of Linux's initial namespaces (PROC_*_INIT_INO) */
+  int type;         /* CLONE_NEW* */
 } kinds[] = {
-    {"cgroup", 0xeffffffb}, {"ipc", 0xefffffff},  {"mnt", 0xeffffff8},  {"net", 0xeffffff9},
-    {"pid", 0xeffffffc},    {"time", 0xeffffffa}, {"user", 0xeffffffd}, {"uts", 0xeffffffe},
+    {"cgroup", 0xeffffffb, CLONE_NEWCGROUP}, {"ipc", 0xefffffff, CLONE_NEWIPC}, {"mnt", 0xeffffff8, CLONE_NEWNS},
+    {"net", 0xeffffff9, CLONE_NEWNET},       {"pid", 0xeffffffc, CLONE_NEWPID}, {"time", 0xeffffffa, CLONE_NEWTIME},
+    {"user", 0xeffffffd, CLONE_NEWUSER},     {"uts", 0xeffffffe, CLONE_NEWUTS},
 };
+#define KIND_PID 4
+#define KIND_USER 6
 
 struct ns_file {
   unsigned kind;
@@ -222,7 +229,8 @@ static void ns_release(struct file *f) {
   free(f->priv);
 }
 static int ns_reopen(struct file *f, int flags, struct file **out);
-static const struct file_ops ns_fops = {.name = "nsfs", .reopen = ns_reopen, .release = ns_release};
+static long ns_ioctl(struct file *f, unsigned cmd, uint64_t arg);
+static const struct file_ops ns_fops = {.name = "nsfs", .ioctl = ns_ioctl, .reopen = ns_reopen, .release = ns_release};
 
 static int ns_open(unsigned kind, int flags, struct file **out) {
   struct ns_file *nf = malloc(sizeof *nf);
@@ -241,6 +249,28 @@ static int ns_open(unsigned kind, int flags, struct file **out) {
 
 static int ns_reopen(struct file *f, int flags, struct file **out) {
   return ns_open(((struct ns_file *)f->priv)->kind, flags, out);
+}
+
+/* ioctl_ns(2). All namespaces are initial ones: they have no parents, and root owns them. */
+static long ns_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
+  unsigned kind = ((struct ns_file *)f->priv)->kind;
+  uint32_t owner = 0;
+  AUTO_FILE user = NULL;
+  switch (cmd) {
+  case NS_GET_USERNS:
+    if (kind == KIND_USER || !task_current())
+      return -EPERM;
+    int r = ns_open(KIND_USER, O_RDONLY, &user);
+    return r ? r : fd_install(task_current()->files, user, 0, true);
+  case NS_GET_PARENT:
+    return kind == KIND_USER || kind == KIND_PID ? -EPERM : -EINVAL;
+  case NS_GET_NSTYPE:
+    return kinds[kind].type;
+  case NS_GET_OWNER_UID:
+    return kind == KIND_USER ? put_user(arg, &owner) : -EINVAL;
+  default:
+    return -ENOTTY;
+  }
 }
 
 static ssize_t ns_link(struct inode *i, char *buf, size_t cap) {
