@@ -485,12 +485,18 @@ static void body_properties(void) {
   ck_assert_uint_eq(o->used, used);
   o->max = max;
 
-  /* deep trees: made, and taken down with the file system */
-  char deep[3000] = "";
-  for (int i = 0; i < 800; i++) {
-    strcat(deep, "/d");
-    ck_assert_int_eq(vfs_mkdir(&task, AT_FDCWD, deep, 0755), 0);
+  /* a tree deeper than the stack is taken down with its file system */
+  struct super *second;
+  ck_assert_int_eq(overlay_mount(k, lower, upper, &second), 0);
+  struct inode *dir = inode_get(second->root->inode), *sub;
+  const struct iattr a = {.valid = ATTR_MODE, .mode = S_IFDIR | 0755};
+  for (int i = 0; i < 20000; i++) {
+    ck_assert_int_eq(dir->ops->mkdir(dir, NULL, "d", &a, &sub), 0);
+    inode_put(dir);
+    dir = sub;
   }
+  inode_put(dir);
+  super_put(second);
 }
 START_TEST(test_properties) {
   on_fiber(body_properties);
