@@ -39,7 +39,7 @@ size_t tmpfs_room(const struct inode *i, off_t off, size_t len) {
   if (!ts->max_bytes)
     return len;
   /* Blocks up to here cost nothing more. */
-  uint64_t have = n->file.fd < 0 ? n->file.charged : (uint64_t)n->file.dense;
+  uint64_t have = n->file.fd < 0 ? n->file.charged : blocks_of(n->file.dense);
   uint64_t from = (uint64_t)off, left = ts->max_bytes > ts->used_bytes ? ts->max_bytes - ts->used_bytes : 0;
   if (from + len <= have)
     return len;
