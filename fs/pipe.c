@@ -1,4 +1,5 @@
 #include "pipe.h"
+#include "pipe_ring.h"
 #include "../core/errno.h"
 #include "../core/loop.h"
 #include "../core/task.h"
@@ -10,24 +11,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define MIN_RING 4096u
 #define SHRINK_AFTER_NS 1000000000ll /* a drained pipe keeps a large ring this long, for the next write */
-
-/* Where a message ends, for pipes that were written to with O_DIRECT: kept only while such a message is inside. */
-struct record {
-  uint32_t len;
-  bool packet; /* else bytes that merge with their neighbours */
-};
 
 struct pipe {
   struct kernel *k;
   struct waitq wq;    /* readers wait for EPOLLIN, writers for EPOLLOUT */
   struct fmutex lock; /* over changes of the ring: copies of guest memory may park */
-  char *ring;         /* `cap` bytes, a power of two; NULL while nothing was written */
-  size_t cap, head, len;
-  size_t limit;        /* capacity as the guest knows it */
-  struct record *recs; /* if nrec > 0 they cover all `len` bytes */
-  unsigned nrec, rec_cap;
+  struct pipe_ring ring;
+  size_t limit; /* capacity as the guest knows it */
   int files, readers, writers;
   uint64_t r_counter, w_counter; /* opens so far: what fifo_open() and POLLHUP look at */
   struct inode *inode;           /* FIFO: the inode whose ->pipe this is, borrowed from the open files */
@@ -42,162 +33,23 @@ static size_t slots(const struct pipe *p) {
 
 /* Writable as poll(2) has it: a write of PIPE_BUF bytes would not block. */
 static bool pipe_writable(const struct pipe *p) {
-  return p->len + PIPE_BUF_SIZE <= p->limit && p->nrec < slots(p);
+  return p->ring.len + PIPE_BUF_SIZE <= p->limit && p->ring.nrec < slots(p);
 }
 
-/* ---- the ring ---- */
-
-static int ring_resize(struct pipe *p, size_t cap) {
-  char *n = malloc(cap);
-  if (!n)
-    return -ENOMEM;
-  size_t first = p->cap - p->head < p->len ? p->cap - p->head : p->len;
-  if (p->len) {
-    memcpy(n, p->ring + p->head, first);
-    memcpy(n + first, p->ring, p->len - first);
-  }
-  free(p->ring);
-  p->ring = n;
-  p->cap = cap;
-  p->head = 0;
-  return 0;
-}
-
-static int ring_reserve(struct pipe *p, size_t n) {
-  size_t cap = p->cap ? p->cap : MIN_RING;
-  while (cap < p->len + n)
-    cap *= 2;
-  return cap == p->cap ? 0 : ring_resize(p, cap);
-}
-
-/* The free bytes that can be filled in one go. */
-static char *ring_tail(struct pipe *p, size_t *n) {
-  size_t tail = (p->head + p->len) & (p->cap - 1);
-  *n = p->len && tail <= p->head ? p->head - tail : p->cap - tail;
-  return p->ring + tail;
-}
-
-static char *ring_front(struct pipe *p, size_t *n) {
-  *n = p->cap - p->head < p->len ? p->cap - p->head : p->len;
-  return p->ring + p->head;
-}
+/* ---- memory ---- */
 
 static void pipe_shrink(struct timer *t) {
   struct pipe *p = t->arg;
-  if (p->len || p->lock.owner)
+  if (p->ring.len || p->lock.owner)
     return;
-  free(p->ring);
-  p->ring = NULL;
-  p->cap = p->head = 0;
+  pipe_ring_free(&p->ring);
+  p->ring = (struct pipe_ring){0};
 }
 
-static void drop_records(struct pipe *p, size_t n) {
-  unsigned i = 0;
-  while (n && i < p->nrec) {
-    size_t take = n < p->recs[i].len ? n : p->recs[i].len;
-    p->recs[i].len -= take;
-    n -= take;
-    if (!p->recs[i].len)
-      i++;
-  }
-  p->nrec -= i;
-  memmove(p->recs, p->recs + i, p->nrec * sizeof *p->recs);
-}
-
-static void ring_consume(struct pipe *p, size_t n) {
-  if (p->nrec)
-    drop_records(p, n);
-  p->head = (p->head + n) & (p->cap - 1);
-  p->len -= n;
-  if (p->len)
-    return;
-  p->head = 0; /* the next write is one piece, and touches warm memory */
-  if (p->cap > MIN_RING && !p->shrink.armed && loop_current())
+/* Bytes were taken out. */
+static void drained(struct pipe *p) {
+  if (!p->ring.len && p->ring.cap > PIPE_RING_MIN && !p->shrink.armed && loop_current())
     timer_arm(&p->shrink, loop_now() + SHRINK_AFTER_NS);
-}
-
-static int add_record(struct pipe *p, uint32_t len, bool packet) {
-  if (p->nrec == p->rec_cap) {
-    unsigned cap = p->rec_cap ? 2 * p->rec_cap : 16;
-    struct record *r = realloc(p->recs, cap * sizeof *r);
-    if (!r)
-      return -ENOMEM;
-    p->recs = r;
-    p->rec_cap = cap;
-  }
-  p->recs[p->nrec++] = (struct record){len, packet};
-  return 0;
-}
-
-/* n bytes were put behind the tail. */
-static int ring_commit(struct pipe *p, size_t n, bool packet) {
-  if (packet && !p->nrec && p->len && add_record(p, p->len, false))
-    return -ENOMEM;
-  if (packet) {
-    if (add_record(p, n, true))
-      return -ENOMEM;
-  } else if (p->nrec) {
-    struct record *last = &p->recs[p->nrec - 1];
-    if (!last->packet)
-      last->len += n;
-    else if (add_record(p, n, false))
-      return -ENOMEM;
-  }
-  p->len += n;
-  return 0;
-}
-
-static ssize_t ring_fill(struct pipe *p, struct uio *u, size_t n, bool packet) {
-  int err = ring_reserve(p, n);
-  if (err)
-    return err;
-  size_t done = 0;
-  while (done < n) {
-    size_t room;
-    /* Uncommitted bytes count as used while the rest is copied. */
-    p->len += done;
-    char *at = ring_tail(p, &room);
-    p->len -= done;
-    size_t want = n - done < room ? n - done : room;
-    ssize_t r = uio_copy_from(u, at, want);
-    if (r > 0)
-      done += r;
-    if (r < (ssize_t)want) {
-      done &= ~(size_t)4095; /* Linux drops the page that a fault left half filled */
-      break;
-    }
-  }
-  if (!done)
-    return -EFAULT;
-  err = ring_commit(p, done, packet);
-  return err ? err : (ssize_t)done;
-}
-
-static ssize_t ring_drain(struct pipe *p, struct uio *u) {
-  bool packet = p->nrec && p->recs[0].packet;
-  size_t left = packet ? p->recs[0].len : p->len, done = 0;
-  if (!packet && p->nrec)
-    left = p->recs[0].len;
-  size_t whole = left;
-  if (left > u->resid)
-    left = u->resid;
-  while (left) {
-    size_t n, at = (p->head + done) & (p->cap - 1);
-    n = p->cap - at < left ? p->cap - at : left;
-    ssize_t r = uio_copy_to(u, p->ring + at, n);
-    if (r > 0) {
-      done += r;
-      left -= r;
-    }
-    if (r < (ssize_t)n) {
-      done &= ~(size_t)4095; /* as ring_fill() */
-      break;
-    }
-  }
-  if (!done)
-    return -EFAULT;
-  ring_consume(p, packet ? whole : done); /* what does not fit of a packet is lost: pipe(2), O_DIRECT */
-  return done;
 }
 
 /* ---- reading and writing ---- */
@@ -237,10 +89,11 @@ static ssize_t pipe_read(struct file *f, struct uio *u, off_t *pos) {
   if (!u->resid)
     return 0;
   fmutex_lock(&p->lock);
-  while (!p->len && p->writers && !n)
+  while (!p->ring.len && p->writers && !n)
     n = pipe_wait(p, EPOLLIN, u->nonblock);
-  if (p->len) { /* also when a signal ended the wait */
-    n = ring_drain(p, u);
+  if (p->ring.len) { /* also when a signal ended the wait */
+    n = pipe_ring_drain(&p->ring, u);
+    drained(p);
     wake_writers(p);
   }
   fmutex_unlock(&p->lock);
@@ -256,13 +109,13 @@ static ssize_t pipe_write(struct file *f, struct uio *u, off_t *pos) {
   fmutex_lock(&p->lock);
   while (u->resid && !err) {
     size_t want = packet && u->resid > PIPE_BUF_SIZE ? PIPE_BUF_SIZE : u->resid;
-    size_t room = p->limit > p->len ? p->limit - p->len : 0;
+    size_t room = p->limit > p->ring.len ? p->limit - p->ring.len : 0;
     if (!p->readers) {
       err = broken_pipe();
-    } else if ((atomic || packet ? room >= want : room > 0) && (!packet || p->nrec < slots(p))) {
+    } else if ((atomic || packet ? room >= want : room > 0) && (!packet || p->ring.nrec < slots(p))) {
       if (want > room)
         want = room;
-      ssize_t r = ring_fill(p, u, want, packet);
+      ssize_t r = pipe_ring_fill(&p->ring, u, want, packet);
       if (r > 0)
         done += r;
       if (r < (ssize_t)want)
@@ -283,7 +136,7 @@ static uint32_t pipe_poll(struct file *f) {
   const struct pipe *p = f->priv;
   uint32_t ev = 0;
   if (file_can_read(f)) {
-    if (p->len)
+    if (p->ring.len)
       ev |= EPOLLIN | EPOLLRDNORM;
     /* A FIFO opened for reading before its first writer is not hung up: f->pos remembers what it has seen. */
     if (!p->writers && (uint64_t)f->pos != p->w_counter)
@@ -300,7 +153,7 @@ static uint32_t pipe_poll(struct file *f) {
 
 static long pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
   const struct pipe *p = f->priv;
-  int n = p->len > INT32_MAX ? INT32_MAX : (int)p->len;
+  int n = p->ring.len > INT32_MAX ? INT32_MAX : (int)p->ring.len;
   return cmd == FIONREAD ? put_user(arg, &n) : -ENOTTY;
 }
 
@@ -319,9 +172,9 @@ static long set_size(struct pipe *p, uint64_t arg) {
   const struct task *t = task_current();
   if (size > p->limit && size > PIPE_MAX_SIZE && t && !cred_has_cap(t->cred, CAP_SYS_RESOURCE))
     return -EPERM;
-  if (size < p->len || size / PIPE_BUF_SIZE < p->nrec)
+  if (size < p->ring.len || size / PIPE_BUF_SIZE < p->ring.nrec)
     return -EBUSY;
-  if (p->cap > size && ring_resize(p, size))
+  if (p->ring.cap > size && pipe_ring_resize(&p->ring, size))
     return -ENOMEM;
   p->limit = size;
   wake_writers(p);
@@ -363,8 +216,7 @@ static void pipe_put(struct pipe *p) {
     p->inode->pipe = NULL;
   timer_disarm(&p->shrink);
   waitq_destroy(&p->wq);
-  free(p->ring);
-  free(p->recs);
+  pipe_ring_free(&p->ring);
   free(p);
 }
 
@@ -496,7 +348,7 @@ int fifo_open(struct inode *i, struct file *f) {
 /* ---- splice and tee ---- */
 
 static int wait_readable(struct pipe *p, bool nonblock) {
-  while (!p->len) {
+  while (!p->ring.len) {
     if (!p->writers)
       return 0;
     int r = pipe_wait(p, EPOLLIN, nonblock);
@@ -510,7 +362,7 @@ static int wait_writable(struct pipe *p, bool nonblock) {
   for (;;) {
     if (!p->readers)
       return broken_pipe();
-    if (p->len < p->limit && p->nrec < slots(p))
+    if (p->ring.len < p->limit && p->ring.nrec < slots(p))
       return 1;
     int r = pipe_wait(p, EPOLLOUT, nonblock);
     if (r)
@@ -525,15 +377,16 @@ ssize_t pipe_splice_out(struct file *f, size_t n, bool nonblock, pipe_sink_fn *s
   ssize_t done = 0;
   fmutex_lock(&p->lock);
   ssize_t r = n ? wait_readable(p, nonblock) : 0;
-  while (r > 0 && p->len && n) {
+  while (r > 0 && p->ring.len && n) {
     size_t chunk;
-    char *at = ring_front(p, &chunk);
+    char *at = pipe_ring_front(&p->ring, &chunk);
     if (chunk > n)
       chunk = n;
     r = sink(arg, at, chunk);
     if (r <= 0)
       break;
-    ring_consume(p, r);
+    pipe_ring_consume(&p->ring, r);
+    drained(p);
     done += r;
     n -= r;
     if ((size_t)r < chunk)
@@ -545,21 +398,6 @@ ssize_t pipe_splice_out(struct file *f, size_t n, bool nonblock, pipe_sink_fn *s
   return done ? done : r;
 }
 
-static int append(struct pipe *p, const char *data, size_t n) {
-  int err = ring_reserve(p, n);
-  while (!err && n) {
-    size_t room;
-    char *at = ring_tail(p, &room);
-    if (room > n)
-      room = n;
-    memcpy(at, data, room);
-    err = ring_commit(p, room, false);
-    data += room;
-    n -= room;
-  }
-  return err;
-}
-
 ssize_t pipe_splice_in(struct file *f, size_t n, bool nonblock, pipe_source_fn *source, void *arg) {
   if (!file_is_pipe(f) || !file_can_write(f))
     return -EBADF;
@@ -568,7 +406,7 @@ ssize_t pipe_splice_in(struct file *f, size_t n, bool nonblock, pipe_source_fn *
     return 0;
   fmutex_lock(&p->lock);
   ssize_t r = wait_writable(p, nonblock);
-  size_t room = p->limit > p->len ? p->limit - p->len : 0;
+  size_t room = p->limit > p->ring.len ? p->limit - p->ring.len : 0;
   fmutex_unlock(&p->lock);
   if (r < 0)
     return r;
@@ -582,7 +420,7 @@ ssize_t pipe_splice_in(struct file *f, size_t n, bool nonblock, pipe_source_fn *
   r = source(arg, buf, n);
   if (r > 0) {
     fmutex_lock(&p->lock);
-    int err = p->readers ? append(p, buf, r) : broken_pipe();
+    int err = p->readers ? pipe_ring_append(&p->ring, buf, r) : broken_pipe();
     if (err)
       r = err;
     else
@@ -599,21 +437,22 @@ static void lock_two(struct pipe *a, struct pipe *b) {
 }
 
 static ssize_t move_bytes(struct pipe *in, struct pipe *out, size_t n, bool consume) {
-  size_t room = out->limit > out->len ? out->limit - out->len : 0, done = 0;
+  size_t room = out->limit > out->ring.len ? out->limit - out->ring.len : 0, done = 0;
   if (n > room)
     n = room;
-  if (n > in->len)
-    n = in->len;
+  if (n > in->ring.len)
+    n = in->ring.len;
   while (done < n) {
-    size_t at = (in->head + done) & (in->cap - 1);
-    size_t chunk = in->cap - at < n - done ? in->cap - at : n - done;
-    int err = append(out, in->ring + at, chunk);
+    size_t at = (in->ring.head + done) & (in->ring.cap - 1);
+    size_t chunk = in->ring.cap - at < n - done ? in->ring.cap - at : n - done;
+    int err = pipe_ring_append(&out->ring, in->ring.data + at, chunk);
     if (err)
       return done ? (ssize_t)done : err;
     done += chunk;
   }
   if (consume && done) {
-    ring_consume(in, done);
+    pipe_ring_consume(&in->ring, done);
+    drained(in);
     wake_writers(in);
   }
   if (done)
