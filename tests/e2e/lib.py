@@ -68,7 +68,8 @@ def wait_for(cond, what, timeout=10):
     raise Failure(f"timed out waiting until {what}")
 
 
-def run_tests(layer, setup=None, teardown=None):
+def run_tests(layer, setup=None, teardown=None, after=None):
+    """after: run behind each test, so that what a failed one left does not fail the next."""
     ap = argparse.ArgumentParser()
     ap.add_argument("--results")
     ap.add_argument("--all", action="store_true", help="the long ones too")
@@ -134,6 +135,13 @@ def run_tests(layer, setup=None, teardown=None):
         except Exception:
             signal.alarm(0)
             record("FAIL", name, traceback.format_exc())
+        try:
+            signal.alarm(30)
+            if after:
+                after()
+        except (Exception, TimeUp) as e:
+            print(f"cleaning up after {name}: {e!r}", flush=True)
+        signal.alarm(0)
     if teardown:
         teardown()
     print(f"{layer} ({RUNTIME_NAME}): {counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")

@@ -371,7 +371,8 @@ def hooks():
     log = f"{work}/hooks.log"
     h = {k: [hook(k, f'echo "{k} $1 $H $(cat | tr -d " \\n" | grep -o "\\"status\\":\\"[a-z]*\\"")" >> {log}')] for k in ("prestart", "createRuntime", "poststart", "poststop")}
     c = Created(["true"], hooks=h)
-    equal(open(log).read(), 'prestart one v "status":"creating"\ncreateRuntime one v "status":"creating"\n')
+    # (runc 1.1 runs poststart during create)
+    equal(open(log).read().splitlines()[:2], ['prestart one v "status":"creating"', 'createRuntime one v "status":"creating"'])
     c.start()
     wait_for(lambda: "poststart one v" in open(log).read(), "poststart ran")
     wait_for(lambda: c.status() == "stopped", "it has ended")
@@ -613,4 +614,4 @@ def crash_of_the_sentry():
 
 
 if __name__ == "__main__":
-    sys.exit(run_tests("lifecycle", setup))
+    sys.exit(run_tests("lifecycle", setup, after=lambda: [rt("delete", "--force", cid, timeout=20) for cid in ids()]))
