@@ -1,33 +1,37 @@
-#!/bin/sh
-# Installs what the build needs on Debian 12, builds build/runsc-notify, and runs a sandbox over this machine's own files.
+#!/bin/bash
+# From a fresh Debian 12 to a first command in a sandbox:  sudo ./quickstart.sh
 set -eu
-cd "$(dirname "$0")"
-[ "$(id -u)" = 0 ] || { echo "quickstart.sh: run it as root: sudo ./quickstart.sh" >&2; exit 1; }
+cd "$(dirname "$(readlink -f "$0")")"
 . scripts/packages.sh
-# shellcheck disable=SC2086
-install_packages $build_packages
+packages "${build_packages[@]}"
 
-cmake --preset release >/dev/null
-cmake --build build --target runsc-notify
+cmake --preset release >/tmp/runsc-notify-cmake.log 2>&1 || { cat /tmp/runsc-notify-cmake.log; exit 1; }
+echo "building build/runsc-notify"
+ninja -C build runsc-notify >/tmp/runsc-notify-ninja.log 2>&1 || { tail -n 40 /tmp/runsc-notify-ninja.log; exit 1; }
 
-run() {
-  echo
-  echo "\$ runsc-notify do $*"
-  build/runsc-notify do -- "$@"
+sandbox() {
+  printf '\n\033[1m$ runsc-notify do %s\033[0m\n' "$1"
+  # shellcheck disable=SC2086
+  build/runsc-notify do -- /bin/sh -c "$1" </dev/null
 }
-run uname -a
-run dmesg
-run ps aux
-run sh -c 'ls /usr/bin | wc -l; echo "written inside" > /tmp/note; cat /tmp/note | tr a-z A-Z'
-
+echo "
+What follows runs in a sandbox: its system calls are answered by our own kernel in user space, not by this machine's.
+It sees this machine's files, read-only underneath; what it writes stays in memory and ends with it."
+sandbox 'uname -a'
+sandbox 'dmesg'
+sandbox 'ps -ef || ps'
+sandbox 'seq 1 100000 | sort -rn | head -n 3; ls / | wc -l; echo written > /etc/marker && cat /etc/marker'
+[ ! -e /etc/marker ] && echo "(and there is no /etc/marker on this machine)"
 cat <<'END'
 
-Each of these commands ran on a kernel of its own, in user space; the files below it were this machine's, read-only,
-with a writable layer in memory on top. Next:
+It works. Next:
+  sudo build/runsc-notify do bash                        # a shell in a sandbox
+  sudo build/runsc-notify do python3 -c 'print(6 * 7)'
+  sudo build/runsc-notify --debug-log /tmp/log --strace do true; less /tmp/log    # every call it makes
 
-  build/runsc-notify do bash                      an interactive shell inside
-  build/runsc-notify --strace --debug-log /tmp/log do ls    see every call it makes
-  sudo build/runsc-notify install                 register with Docker, then:
-  docker run --rm --runtime=runsc-notify debian dmesg
-  sudo ./test.sh                                  every test
+With Docker:
+  sudo build/runsc-notify install && sudo systemctl restart docker
+  docker run --rm -it --runtime=runsc-notify debian bash
+
+All tests: sudo ./test.sh
 END

@@ -1,108 +1,136 @@
 #!/bin/bash
-# Builds and runs every test; ends with "N passed, N failed".
-#
-#   sudo ./test.sh [--all] [--only LAYER]...
-#
-# Layers: unit guest asan hostile lifecycle docker podman. --all adds what takes long. Each layer appends
-# "PASS name", "FAIL name" or "SKIP name: why" lines to one file, which is counted at the end.
+# Every test:  sudo ./test.sh [--all] [--only LAYER]... [--runtime runc] [-v]
+#   --all          the long ones too
+#   --only LAYER   one of: unit guest guest-asan hostile docker podman lifecycle docs
+# Each failed test is shown with what it printed; what was skipped is listed with the reason. Ends with the plain line
+# `N passed, N failed`; exit status 1 if anything failed.
 set -u
-cd "$(dirname "$0")" || exit 1
-[ "$(id -u)" = 0 ] || { echo "test.sh: run it as root: sudo ./test.sh" >&2; exit 1; }
-. scripts/packages.sh
-
-all=0
-only=""
+cd "$(dirname "$(readlink -f "$0")")" || exit 1
+layers=() all= verbose=
 while [ $# -gt 0 ]; do
-  case "$1" in
-    --all) all=1 ;;
-    --only) only="$only ${2:?--only needs a layer}"; shift ;;
-    *) echo "usage: test.sh [--all] [--only LAYER]..." >&2; exit 2 ;;
+  case $1 in
+  --all) all=--all ;;
+  --only) layers+=("$2") && shift ;;
+  -v) verbose=-v ;;
+  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit 0 ;;
+  *) echo "test.sh: unknown option $1" >&2 && exit 2 ;;
   esac
   shift
 done
-wanted() {
-  [ -z "$only" ] && return 0
-  case " $only " in *" $1 "*) return 0 ;; esac
-  return 1
-}
+[ ${#layers[@]} -gt 0 ] || layers=(unit guest hostile lifecycle docker podman docs guest-asan)
+if [ "$(id -u)" != 0 ]; then
+  exec sudo -E "$0" $all $verbose "${layers[@]/#/--only=}"
+fi
+export PATH=$PATH:/usr/sbin:/sbin PYTHONDONTWRITEBYTECODE=1
+# Debian's python, not one that a version manager put in front.
+[ -x /usr/bin/python3 ] && export PATH=/usr/bin:$PATH
 
-# shellcheck disable=SC2086
-install_packages $build_packages $test_packages || { echo "0 passed, 1 failed"; exit 1; }
+. scripts/packages.sh
+results=$(mktemp /tmp/runsc-notify-results.XXXXXX)
+trap 'rm -f "$results"' EXIT
+began=$SECONDS
+stage() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - began)); }
+verdict() { echo "$*" >>"$results"; } # PASS|FAIL|SKIP LAYER NAME [REASON]
+wants() { local l; for l in "${layers[@]}"; do [ "$l" = "$1" ] && return 0; done; return 1; }
 
-work=$(mktemp -d /tmp/runsc-notify-test.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-results=$work/results
-: >"$results"
-fail() { echo "FAIL $1"; echo "FAIL $1" >>"$results"; }
-pass() { echo "PASS $1" >>"$results"; }
+stage packages
+packages "${test_packages[@]}" || verdict FAIL set-up packages
 
-build() { # build PRESET DIR: the whole tree, warnings are errors
-  if cmake --preset "$1" >"$work/cmake.log" 2>&1 && cmake --build "$2" >>"$work/cmake.log" 2>&1; then
-    pass "build $1"
+build() { # PRESET DIR TARGET...
+  local preset=$1 dir=$2 log=/tmp/runsc-notify-build-$1.log
+  shift 2
+  stage "build: $preset"
+  if cmake --preset "$preset" >"$log" 2>&1 && ninja -C "$dir" "$@" >>"$log" 2>&1; then
+    verdict PASS build "$preset"
   else
-    fail "build $1"
-    tail -n 40 "$work/cmake.log"
+    grep -E 'error|FAILED|warning:' "$log" | head -n 30
+    tail -n 15 "$log"
+    verdict FAIL build "$preset"
     return 1
   fi
 }
 
-run_unit() { # run_unit DIR LABEL: a Check program says how many of its checks failed
-  for t in "$1"/tests/unit/test_*; do
-    [ -x "$t" ] && [ -f "$t" ] || continue
+# A layer that hangs as a whole is ended as a whole; its tests have limits of their own.
+limit() { timeout -k 30 "$@"; }
+
+# Layers -------------------------------------------------------------------------------------------------------------
+run_unit() {
+  local t name out=/tmp/runsc-notify-unit.out rc
+  for t in build-asan/tests/unit/test_*; do
+    [ -x "$t" ] && [ ! -d "$t" ] || continue
     name=$(basename "$t")
-    timeout 120 "$t" >"$work/unit.log" 2>&1 </dev/null
+    ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 timeout -k 5 "${UNIT_TIMEOUT:-120}" "$t" >"$out" 2>&1 </dev/null
     rc=$?
-    line=$(grep -E '^[0-9]+%: Checks: ' "$work/unit.log" | tail -n 1)
-    checks=$(echo "$line" | sed -n 's/.*Checks: \([0-9]*\).*/\1/p')
-    bad=$(echo "$line" | sed -n 's/.*Failures: \([0-9]*\), Errors: \([0-9]*\).*/\1+\2/p')
-    if [ -z "$checks" ] || [ "$rc" -ne 0 -a $((bad)) -eq 0 ]; then
-      fail "$2 $name"
-      tail -n 20 "$work/unit.log"
-      continue
+    if [ $rc -eq 0 ]; then
+      verdict PASS unit "$name"
+    else
+      echo "FAIL $name (exit status $rc):"
+      tail -n 25 "$out" | sed 's/^/    /'
+      verdict FAIL unit "$name"
     fi
-    for _ in $(seq $((checks - bad))); do pass "$2 $name"; done
-    grep -E ':[FE]:' "$work/unit.log" | while IFS= read -r l; do fail "$2 $name: $l"; done
   done
+  return 0
+}
+run_guest() { limit 1200 tests/guest/run.py --results "$results" $verbose; }
+run_guest_asan() {
+  # The Sentry and the gofer with ASan and UBSan; the guests are the same.
+  ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=0 UBSAN_OPTIONS=print_stacktrace=1 \
+    limit 1500 tests/guest/run.py --layer guest-asan --results "$results" --guest-dir build/tests/guest --timeout 40 \
+    --runtime "build-asan/runsc-notify do --" $verbose
+}
+run_hostile() { limit 900 tests/hostile/run.py --results "$results" $all $verbose; }
+run_docker() { limit 1800 tests/e2e/docker_test.py --results "$results" $all $verbose; }
+run_podman() { limit 900 tests/e2e/podman_test.py --results "$results" $all $verbose; }
+run_lifecycle() { limit 1200 tests/e2e/lifecycle_test.py --results "$results" $all $verbose; }
+run_docs() {
+  if build/runsc-notify syscalls --format markdown | diff -q - docs/syscalls.md >/dev/null; then
+    verdict PASS docs syscalls.md
+  else
+    echo "FAIL docs/syscalls.md is not what \`runsc-notify syscalls --format markdown\` prints: run scripts/docs.sh"
+    verdict FAIL docs syscalls.md
+  fi
+  local wrong
+  wrong=$(scripts/check-includes.sh)
+  if [ -z "$wrong" ]; then
+    verdict PASS docs includes-point-down
+  else
+    echo "FAIL includes that point up:"
+    echo "$wrong" | sed 's/^/    /'
+    verdict FAIL docs includes-point-down
+  fi
+  return 0
 }
 
-layer() { # layer NAME COMMAND...: a runner of its own that takes --results FILE
-  name=$1
-  shift
-  echo "== $name"
+needs_release=
+for l in guest guest-asan hostile lifecycle docker podman docs; do wants $l && needs_release=1; done
+release_ok=1
+[ -z "$needs_release" ] || build release build runsc-notify guest hostile || release_ok=
+if wants unit || wants guest-asan; then
+  build asan build-asan runsc-notify $(wants unit && echo unit)
+fi
+for l in "${layers[@]}"; do
+  stage "$l"
+  if [ "$l" != unit ] && [ -z "$release_ok" ]; then
+    verdict FAIL "$l" not-built
+    continue
+  fi
+  case $l in
+  unit | guest | hostile | docker | podman | lifecycle | docs | guest-asan) ;;
+  *) echo "no such layer: $l" >&2 && verdict FAIL "$l" unknown && continue ;;
+  esac
   before=$(wc -l <"$results")
-  "$@" --results "$results"
-  [ "$(wc -l <"$results")" -gt "$before" ] || fail "$name: its runner reported nothing"
-}
-
-if ! build release build; then
-  echo "0 passed, 1 failed"
-  exit 1
-fi
-extra=""
-[ $all = 1 ] && extra="--all"
-
-wanted unit && { echo "== unit"; run_unit build unit; }
-wanted guest && layer guest python3 tests/guest/run.py --build build --layer guest
-if wanted asan && build asan build-asan; then
-  echo "== unit under ASan"
-  run_unit build-asan unit-asan
-  layer asan python3 tests/guest/run.py --build build-asan --guest-dir build/tests/guest --layer asan --timeout 60
-fi
-# shellcheck disable=SC2086
-for l in hostile lifecycle docker podman; do
-  wanted $l && [ -e "tests/e2e/$l.py" -o -e "tests/hostile/run.py" ] || continue
-  if [ $l = hostile ]; then
-    [ -e tests/hostile/run.py ] && layer hostile python3 tests/hostile/run.py --build build $extra
-  elif [ -e "tests/e2e/$l.py" ]; then
-    layer $l python3 "tests/e2e/$l.py" --runtime build/runsc-notify $extra
+  fn=run_${l//-/_}
+  $fn
+  rc=$?
+  # A layer that failed as a whole must not pass silently.
+  if [ "$(wc -l <"$results")" = "$before" ] || { [ $rc -ne 0 ] && ! tail -n +$((before + 1)) "$results" | grep -q ^FAIL; }; then
+    verdict FAIL "$l" "layer-exit-status-$rc"
   fi
 done
 
-grep '^SKIP' "$results"
-failed=$(grep -c '^FAIL' "$results")
-if [ "$failed" -gt 0 ]; then
-  echo "Failed:"
-  grep '^FAIL' "$results" | cut -c1-160
-fi
-echo "$(grep -c '^PASS' "$results") passed, $failed failed"
-[ "$failed" -eq 0 ]
+stage summary
+grep ^SKIP "$results" | sed 's/^SKIP/skipped:/'
+failed=$(grep -c ^FAIL "$results")
+[ "$failed" = 0 ] || { echo "failed:" && grep ^FAIL "$results" | awk '{print "  " $2 ": " $3}'; }
+echo "$(grep -c ^PASS "$results") passed, $failed failed"
+[ "$failed" = 0 ]

@@ -1,19 +1,29 @@
-# Debian packages, sourced by quickstart.sh and test.sh.
-
-build_packages="gcc cmake ninja-build pkg-config libseccomp-dev liburing-dev libnl-3-dev libnl-route-3-dev
-  libjansson-dev uthash-dev libbsd-dev libcap-dev procps"
-test_packages="check python3 docker.io containerd runc podman conmon netavark debootstrap busybox-static git perl make
-  sqlite3 iptables"
-
-# Installs those of its arguments that are missing. Works without a network if there is nothing to do.
-install_packages() {
-  missing=""
+# Sourced: packages NAME... installs those of the named Debian packages that are missing, and does nothing, not even
+# ask the network, if none is.
+packages() {
+  local missing=() p
   for p in "$@"; do
-    dpkg-query -W -f '${Status}' "$p" 2>/dev/null | grep -q "ok installed" || missing="$missing $p"
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing+=("$p")
   done
-  [ -z "$missing" ] && return 0
-  echo "installing:$missing"
-  apt-get update -qq
-  # shellcheck disable=SC2086
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" != 0 ]; then
+    echo "missing packages: ${missing[*]}; run this as root (sudo), or install them" >&2
+    return 1
+  fi
+  echo "installing: ${missing[*]}"
+  # Services of the packages (a system dockerd, say) need not start for us.
+  local policy=/usr/sbin/policy-rc.d made=
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=1
+  fi
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get -qq update && apt-get -qq install -y --no-install-recommends "${missing[@]}" >/tmp/runsc-notify-apt.log 2>&1
+  local rc=$?
+  [ -z "$made" ] || rm -f "$policy"
+  [ $rc -eq 0 ] || tail -n 20 /tmp/runsc-notify-apt.log >&2
+  return $rc
 }
+build_packages=(cmake ninja-build gcc libc6-dev pkg-config libseccomp-dev liburing-dev libnl-3-dev libjansson-dev uthash-dev
+  libbsd-dev libcap-dev linux-libc-dev)
+test_packages=("${build_packages[@]}" check docker.io containerd runc podman netavark conmon debootstrap busybox-static
+  python3 file strace git procps bpftrace libasan8 libubsan1 perl sqlite3 iptables)

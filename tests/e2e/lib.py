@@ -98,6 +98,7 @@ def run_tests(layer, setup=None, teardown=None, after=None):
         raise TimeUp()
 
     signal.signal(signal.SIGALRM, on_alarm)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that atexit cleans up
     try:
         if setup:
             signal.alarm(900)

@@ -64,7 +64,7 @@ int main(void) {
   SHOW(ioctl(m, TIOCSWINSZ, &w)), w = (struct winsize){0}, SHOW(ioctl(s, TIOCGWINSZ, &w)), say("%d x %d", w.ws_row, w.ws_col);
   int n;
   t.c_lflag |= ICANON, tcsetattr(s, TCSANOW, &t);
-  in("12345\n"), SHOW(ioctl(s, FIONREAD, &n)), say("%d", n);
+  in("12345\n"), poll(&(struct pollfd){s, POLLIN, 0}, 1, 1000), SHOW(ioctl(s, FIONREAD, &n)), say("%d", n);
   SHOW(ioctl(s, TIOCGPGRP, &n)), SHOW(tcgetsid(s));
   fcntl(s, F_SETFL, O_NONBLOCK);
   read(s, b, 32), SHOW(read(s, b, 32));

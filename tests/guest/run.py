@@ -7,10 +7,11 @@ Programs are run in batches (helpers/guest_batch), so that one sandbox serves ma
 the program it was running, and the rest go on in a new one. --native-only runs everything twice natively, on two file
 systems, which shows whether a test is deterministic. Exit status 1 if any failed.
 """
-import argparse, difflib, os, queue, re, shlex, shutil, subprocess, sys, tempfile, threading, time
+import argparse, difflib, os, queue, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+RUNNING = set()  # process groups that we started
 
 
 def parse():
@@ -50,6 +51,7 @@ def run_batch(prefix, tool, timeout, tmp, paths):
     cmd = prefix + [tool, str(timeout), tmp] + paths
     proc = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                             start_new_session=True, cwd="/")
+    RUNNING.add(proc.pid)
     timer = threading.Timer(timeout * len(paths) + 15, lambda: os.killpg(proc.pid, 9))
     # No progress for longer than any program may take means that the sandbox hangs.
     last = [time.monotonic()]
@@ -77,6 +79,7 @@ def run_batch(prefix, tool, timeout, tmp, paths):
         data += chunk
         last[0] = time.monotonic()
     rc = proc.wait()
+    RUNNING.discard(proc.pid)
     et.join(2)
     done.set()
     timer.cancel()
@@ -163,6 +166,15 @@ def main():
             print(f"    … {len(diff) - args.max_lines} lines more")
         sys.stdout.flush()
 
+    def on_term(sig, frame):
+        for pid in list(RUNNING):
+            try:
+                os.killpg(pid, 9)
+            except ProcessLookupError:
+                pass
+        os._exit(143)
+
+    signal.signal(signal.SIGTERM, on_term)
     threads = [threading.Thread(target=worker) for _ in range(args.jobs)]
     for t in threads:
         t.start()
