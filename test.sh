@@ -11,6 +11,7 @@ while [ $# -gt 0 ]; do
   case $1 in
   --all) all=--all ;;
   --only) layers+=("$2") && shift ;;
+  --only=*) layers+=("${1#--only=}") ;;
   -v) verbose=-v ;;
   -h | --help) sed -n '2,6s/^# \{0,1\}//p' "$0" && exit 0 ;;
   *) echo "test.sh: unknown option $1" >&2 && exit 2 ;;
