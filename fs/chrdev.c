@@ -26,3 +26,11 @@ int chrdev_open(struct inode *i, struct file *f) {
       return c->fn(i, f);
   return -ENXIO;
 }
+
+void chrdev_free_all(struct vfs *v) {
+  struct chrdev *c;
+  while ((c = LIST_FIRST(&v->chrdevs))) {
+    LIST_REMOVE(c, link);
+    free(c);
+  }
+}

@@ -94,6 +94,9 @@ int vfs_remove_privs(struct file *f);
 /* ---- mount.c ---- */
 struct mount *mount_at_borrow(const struct mount *parent, const struct dentry *d);
 
+/* ---- chrdev.c ---- */
+void chrdev_free_all(struct vfs *v);
+
 /* ---- open.c ---- */
 int inode_deny_write(struct inode *i);
 

@@ -242,3 +242,18 @@ int vfs_init(struct kernel *k) {
   vfs_install_hooks(k);
   return devices_register(k);
 }
+
+void vfs_free(struct kernel *k) {
+  struct vfs *v = k->vfs;
+  if (!v)
+    return;
+  mount_ns_put(v->init_ns);
+  mount_put(v->shm_mnt);
+  mount_put(v->anon_mnt);
+  chrdev_free_all(v);
+  while (v->nnames)
+    free(v->names[--v->nnames]);
+  free(v->scratch);
+  free(v);
+  k->vfs = NULL;
+}

@@ -313,6 +313,7 @@ int vfs_pivot_root(struct task *t, const struct path *p, const struct path *put_
 /* sync(2): every file system of the namespace. */
 int vfs_sync_all(struct mount_ns *ns);
 int vfs_init(struct kernel *k);
+void vfs_free(struct kernel *k); /* all mounts go; nothing may be open any more */
 /* Mount sb at `at` (NULL: as the root of the namespace). *out counted, may be NULL. */
 int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct path *at, unsigned flags, const char *source, struct mount **out);
 int vfs_bind(struct vfs *v, struct mount_ns *ns, const struct path *from, const struct path *at, unsigned flags, bool recursive);

@@ -328,6 +328,7 @@ static void differential_body(void *arg) {
       same_listing(".");
   }
   leave();
+  vt_teardown(&v);
 }
 
 static void differential(unsigned s, bool user) {
@@ -443,6 +444,7 @@ START_TEST(mounts) {
   ck_assert(p.mnt->ns == t->fs->ns);
   path_put(&p);
   mount_put(m);
+  vt_teardown(&v);
 }
 END_TEST
 

@@ -49,6 +49,10 @@ static inline void vt_teardown(struct vt *v) {
   fdtable_put(v->task.files);
   v->k->hooks.fs_ctx_put(v->task.fs);
   mount_put(v->mnt);
+  free(v->task.cred->groups);
+  free(v->task.cred);
+  vfs_free(v->k);
+  kernel_free(v->k);
 }
 
 static inline int vt_open(struct vt *v, const char *name, int flags, uint32_t mode, struct file **out) {
