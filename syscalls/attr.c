@@ -11,7 +11,7 @@ static unsigned lookup_flags(int at) {
 /* ---- mode ---- */
 
 static int64_t do_chmod(struct task *t, int dfd, uint64_t uname, uint64_t mode, int at) {
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   struct iattr ia = {.valid = ATTR_MODE, .mode = (uint32_t)mode & 07777};
   int r = vfs_lookup_user(t, dfd, uname, lookup_flags(at), &p);
   return r ? r : vfs_setattr(t, &p, &ia, 0);
@@ -52,7 +52,7 @@ static struct iattr owner_attr(uint64_t uid, uint64_t gid) {
 }
 
 static int64_t do_chown(struct task *t, int dfd, uint64_t uname, uint64_t uid, uint64_t gid, int at) {
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   struct iattr ia = owner_attr(uid, gid);
   int r = vfs_lookup_user(t, dfd, uname, lookup_flags(at), &p);
   return r ? r : vfs_setattr(t, &p, &ia, 0);
@@ -156,7 +156,7 @@ SYSCALL_HANDLER(utime) {
 /* ---- size ---- */
 
 SYSCALL_HANDLER(truncate) {
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   off_t len = (off_t)a[1];
   if (len < 0)
     return -EINVAL;

@@ -159,6 +159,11 @@ SYSCALL_HANDLER(fcntl) {
 }
 
 SYSCALL_HANDLER(flock) {
+  int op = (int)a[1], kind = op & ~LOCK_NB;
+  if (op & LOCK_MAND) /* share modes are gone from Linux, and asking for them does nothing */
+    return 0;
+  if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+    return -EINVAL;
   AUTO_FILE f = fd_file(t->files, (int)a[0]);
   return f ? vfs_flock(f, (int)a[1]) : -EBADF;
 }

@@ -70,7 +70,7 @@ static int64_t remount(struct task *t, const struct path *at, unsigned long flag
 }
 
 static int64_t bind_mount(struct task *t, const struct path *at, const char *source, unsigned long flags) {
-  AUTO_PATH from;
+  AUTO_PATH from = {0};
   if (!source || !*source)
     return -EINVAL;
   int r = vfs_lookup(t, AT_FDCWD, source, LOOKUP_FOLLOW, &from);
@@ -91,7 +91,7 @@ SYSCALL_HANDLER(mount) {
     flags &= 0xfffful;
   if (a[4] && !(flags & (MS_BIND | MS_MOVE | PROPAGATION)) && (r = opt_name(a[4], &data)))
     return r;
-  AUTO_PATH at;
+  AUTO_PATH at = {0};
   r = vfs_lookup_user(t, AT_FDCWD, a[1], LOOKUP_FOLLOW, &at);
   if (r)
     return r;
@@ -111,7 +111,7 @@ SYSCALL_HANDLER(umount2) {
   int flags = (int)a[1];
   if (flags & ~(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW))
     return -EINVAL;
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &p);
   if (r)
     return r;

@@ -97,7 +97,7 @@ static int enter_dir(struct task *t, const struct path *p) {
 }
 
 SYSCALL_HANDLER(chdir) {
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
   if (!r)
     r = enter_dir(t, &p);
@@ -120,7 +120,7 @@ SYSCALL_HANDLER(fchdir) {
 }
 
 SYSCALL_HANDLER(chroot) {
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
   if (!r)
     r = enter_dir(t, &p);
@@ -156,7 +156,7 @@ SYSCALL_HANDLER(name_to_handle_at) {
   int flags = (int)a[4];
   if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 | 0x001))
     return -EINVAL;
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   unsigned lf = (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
   int r = vfs_lookup_user(t, (int)a[0], a[1], lf, &p);
   return r ? r : -EOPNOTSUPP;

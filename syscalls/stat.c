@@ -30,7 +30,7 @@ static int stat_at(struct task *t, int dfd, uint64_t uname, int flags, struct st
     }
     return vfs_fgetattr(f, st, btime);
   }
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   unsigned lf = (flags & AT_SYMLINK_NOFOLLOW ? 0 : LOOKUP_FOLLOW) | (empty ? LOOKUP_EMPTY : 0);
   err = vfs_lookup(t, dfd, name ? name : "", lf, &p);
   if (!err)
@@ -123,7 +123,7 @@ static int64_t statfs_of(struct super *sb, const struct mount *m, uint64_t ubuf)
 }
 
 SYSCALL_HANDLER(statfs) {
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], LOOKUP_FOLLOW, &p);
   return r ? r : statfs_of(p.mnt->sb, p.mnt, a[1]);
 }
@@ -132,7 +132,7 @@ SYSCALL_HANDLER(fstatfs) {
   AUTO_FILE f = fd_file_raw(t->files, (int)a[0]);
   if (!f)
     return -EBADF;
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   int r = vfs_file_path(f, &p);
   return r ? r : statfs_of(p.mnt->sb, p.mnt, a[1]);
 }

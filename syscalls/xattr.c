@@ -39,7 +39,7 @@ static int64_t do_set(struct task *t, const uint64_t a[6], enum how how) {
     free(val);
     return -EFAULT;
   }
-  AUTO_PATH p;
+  AUTO_PATH p = {0};
   r = get_path(t, a[0], how, &p);
   if (!r)
     r = vfs_setxattr(t, &p, name, val, a[3], (int)a[4]);

@@ -38,12 +38,13 @@ size_t tmpfs_room(const struct inode *i, off_t off, size_t len) {
   struct tmpfs_sb *ts = n->ts;
   if (!ts->max_bytes)
     return len;
-  /* Blocks up to here cost nothing more. */
+  /* Blocks up to here cost nothing more; a file that stays in the heap has no holes. */
+  bool heap = n->file.fd < 0 && (uint64_t)off + len <= TMPFS_SMALL;
   uint64_t have = n->file.fd < 0 ? n->file.charged : blocks_of(n->file.dense);
   uint64_t from = (uint64_t)off, left = ts->max_bytes > ts->used_bytes ? ts->max_bytes - ts->used_bytes : 0;
   if (from + len <= have)
     return len;
-  uint64_t base = n->file.fd < 0 ? have : from > have ? from / TMPFS_BLOCK * TMPFS_BLOCK : have;
+  uint64_t base = !heap && from > have ? from / TMPFS_BLOCK * TMPFS_BLOCK : have;
   uint64_t end = base + left / TMPFS_BLOCK * TMPFS_BLOCK;
   if (end <= from)
     return 0;
