@@ -176,7 +176,7 @@ int vfs_link(struct task *t, int olddfd, const char *old, int newdfd, const char
     if (!r) {
       from.dentry->inode->linkable = false;
       created(&c, inode_get(from.dentry->inode));
-      fsnotify_dentry(from.dentry, IN_ATTRIB);
+      fsnotify_link_count(from.dentry->inode);
     }
     create_end(&c);
   }

@@ -23,6 +23,8 @@ void fsnotify_move(struct inode *old_dir, const char *old_name, struct inode *ne
 /* The last name of i is gone (unlink, rmdir, rename over it): IN_DELETE_SELF, and the watches end. With links left:
  * IN_ATTRIB. */
 void fsnotify_unlinked(struct inode *i, bool links_left);
+/* i got one more name (link(2)): IN_ATTRIB to its own watches only. */
+void fsnotify_link_count(struct inode *i);
 /* A file system was unmounted: IN_UNMOUNT to watches of its inodes. */
 void fsnotify_unmount(struct super *sb);
 

@@ -173,6 +173,11 @@ void fsnotify_unlinked(struct inode *i, bool links_left) {
   inode_put(i);
 }
 
+void fsnotify_link_count(struct inode *i) {
+  if (i->fsnotify)
+    tell(i, IN_ATTRIB, 0, NULL, false);
+}
+
 void fsnotify_unmount(struct super *sb) {
   for (struct inotify *in = kernel_current()->inotifies; in; in = in->next) {
     struct watch *w, *next;

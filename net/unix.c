@@ -30,9 +30,13 @@ void unix_copy_addr(const struct unix_addr *a, void *out) {
   ((struct sockaddr *)out)->sa_family = AF_UNIX; /* see put_name() */
 }
 
+static int check_addr(const struct sockaddr *sa, socklen_t len) {
+  return len <= PATH_OFF || len > sizeof(struct sockaddr_un) || sa->sa_family != AF_UNIX ? -EINVAL : 0;
+}
+
 /* A checked copy with a NUL behind it. */
 static int addr_new(const struct sockaddr *sa, socklen_t len, struct unix_addr **out) {
-  if (len <= PATH_OFF || len > sizeof(struct sockaddr_un) || sa->sa_family != AF_UNIX)
+  if (check_addr(sa, len))
     return -EINVAL;
   struct unix_addr *a = calloc(1, sizeof *a);
   if (!a)
@@ -381,7 +385,9 @@ static int find_listener(struct unix_sock *u, const struct sockaddr *sa, socklen
 
 static int connect_stream(struct unix_sock *u, const struct sockaddr *sa, socklen_t len, bool nonblock) {
   struct unix_sock *l = NULL;
-  int err = u->sock->opt.passcred ? unix_autobind(u) : 0;
+  int err = check_addr(sa, len);
+  if (!err && u->sock->opt.passcred)
+    err = unix_autobind(u);
   if (!err && u->state != UNIX_CLOSED)
     err = u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
   if (err)

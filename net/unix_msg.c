@@ -427,8 +427,8 @@ ssize_t unix_recvmsg(struct socket *s, struct msg_k *m) {
   struct unix_sock *u = unix_of(s);
   int flags = m->flags;
   socklen_t room = m->name_len;
-  if (flags & MSG_OOB)
-    return -EOPNOTSUPP;
+  if (flags & MSG_OOB) /* never sent, so none is there */
+    return u->type == SOCK_STREAM ? -EINVAL : -EOPNOTSUPP;
   m->flags = 0;
   m->name_len = 0;
   return u->type == SOCK_STREAM ? recv_stream(u, m, flags, room) : recv_packet(u, m, flags, room);
