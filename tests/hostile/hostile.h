@@ -1,0 +1,126 @@
+/*
+ * What the hostile guests share: finding the stub, attacking in a child that may come to any end, shared notes.
+ * Each program prints what it saw; what decides is that the sandbox serves afterwards (driver.c, run.py).
+ */
+#pragma once
+#include "../guest/guest.h"
+
+/* The first words of the stub's code (notify-platform/stub/stub_abi.h): that is what an attacker would look for too. */
+struct stub_header {
+  uint32_t magic, handler, syscall_ret, sigreturn_ret, restorer, zygote;
+};
+#define STUB_MAGIC 0x42555453
+struct stub {
+  char *text;                    /* the code, readable and executable */
+  size_t text_len;
+  char *low;                     /* the lowest mapped page found below it, where the slots are */
+  char *syscall_insn, *sigreturn_insn;
+};
+
+static sigjmp_buf probe_env;
+static inline void probe_fault(int s) { siglongjmp(probe_env, 1); }
+/* Can this address be read? By trying, since /proc/self/maps need not tell the truth. */
+static inline bool readable(const volatile char *p) {
+  if (sigsetjmp(probe_env, 1))
+    return false;
+  (void)*p;
+  return true;
+}
+static inline bool writable(volatile char *p) {
+  if (sigsetjmp(probe_env, 1))
+    return false;
+  *p = *p;
+  return true;
+}
+
+/* Looks for the stub from the top of the address space down. */
+static inline bool find_stub(struct stub *st) {
+  signal(SIGSEGV, probe_fault);
+  signal(SIGBUS, probe_fault);
+  memset(st, 0, sizeof *st);
+  const uintptr_t top = 0x7ffffffff000, range = 512UL << 20;
+  for (uintptr_t a = top - 0x4000; a > top - range; a -= 0x4000) {
+    for (uintptr_t p = a; p < a + 0x4000; p += 0x1000) {
+      if (!readable((char *)p))
+        continue;
+      const struct stub_header *h = (void *)p;
+      if (h->magic == STUB_MAGIC && h->syscall_ret < 0x10000 && !st->text) {
+        st->text = (char *)p;
+        st->syscall_insn = (char *)p + h->syscall_ret - 2;
+        st->sigreturn_insn = (char *)p + h->sigreturn_ret - 2;
+        while (st->text_len < 0x10000 && readable(st->text + st->text_len))
+          st->text_len += 0x1000;
+      }
+    }
+    if (st->text)
+      break;
+  }
+  /* The slots lie below the code, in a row. */
+  for (uintptr_t a = (uintptr_t)st->text - 0x1000; st->text && a > (uintptr_t)st->text - (160UL << 20); a -= 0x1000) {
+    if (readable((char *)a))
+      st->low = (char *)a;
+    else if (st->low && (uintptr_t)st->low - a > (1 << 20))
+      break;
+  }
+  return st->text != NULL;
+}
+
+/* Runs fn in a child that is killed after ms; true if it ended by itself. The child may do anything to itself. */
+static inline bool attack(void (*fn)(void *), void *arg, int ms, int *status) {
+  int st = 0;
+  pid_t p = fork();
+  if (p == 0) {
+    setpgid(0, 0);
+    fn(arg);
+    _exit(0);
+  }
+  if (p < 0)
+    return false;
+  setpgid(p, p);
+  bool by_itself = true;
+  int64_t end = now_ms() + ms;
+  int r;
+  while ((r = waitpid(p, &st, WNOHANG | WUNTRACED)) == 0 || (r == p && WIFSTOPPED(st))) {
+    if (now_ms() > end || (r == p && WIFSTOPPED(st))) {
+      by_itself = false;
+      kill(-p, SIGKILL);
+      kill(p, SIGKILL);
+      /* SIGKILL must end it, whatever it has done to itself. */
+      int64_t dead = now_ms() + 5000;
+      while (waitpid(p, &st, WNOHANG) == 0)
+        if (now_ms() > dead) {
+          say("HANG: a child survives SIGKILL");
+          _exit(77);
+        } else
+          msleep(1);
+      break;
+    }
+    usleep(300);
+  }
+  kill(-p, SIGKILL);
+  if (status)
+    *status = st;
+  return by_itself;
+}
+
+static inline long raw6(long nr, long a, long b, long c, long d, long e, long f) {
+  long r;
+  register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
+  asm volatile("syscall" : "=a"(r) : "0"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+  return r;
+}
+/* Jumps to an address with a system call's registers set up; does not come back if the code there does not return. */
+static inline long jump6(void *where, long nr, long a, long b, long c, long d, long e, long f) {
+  long r;
+  register long r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
+  asm volatile("call *%[w]" : "=a"(r) : "0"(nr), [w] "b"(where), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "r12", "r13", "r14", "r15", "memory");
+  return r;
+}
+
+/* Values that break careless checks. */
+static inline long hostile_value(unsigned i, void *page, void *ro) {
+  const long v[] = {0, 1, -1, 2, 3, 4, 7, 8, 15, 16, 64, 255, 256, 1023, 4095, 4096, 4097, 65535, 65536, INT_MAX, INT_MIN, 0x7fffffffffffffff, (long)0x8000000000000000UL,
+                    0x7fffffffe000, 0x7ffffffff000, 0x7fffffffffff, 0x800000000000, (long)0xffff800000000000UL, (long)0xffffffffff600000UL, (long)0xfffffffffffff000UL, 0x1000, 0x400000,
+                    -4096, -100, -22, 0xffffffff, 0x100000000, 0x100000001, (long)page, (long)page + 4090, (long)page + 4096 - 8, (long)page + 1, (long)ro, (long)ro + 8, 1L << 40, 1L << 46, 1L << 62, 0x5555555555555555};
+  return v[i % (sizeof v / sizeof *v)];
+}
