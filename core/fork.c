@@ -9,6 +9,7 @@
 #include "fiber.h"
 #include "kernel.h"
 #include "task.h"
+#include "timers.h"
 #include "uaccess.h"
 #include <linux/capability.h>
 #include <sched.h>
@@ -116,6 +117,7 @@ struct process *process_alloc(struct kernel *k, struct process *from) {
   p->exit_signal = SIGCHLD;
   if (from) {
     memcpy(p->rlim, from->rlim, sizeof p->rlim);
+    cpu_limit_update(p);
     p->oom_score_adj = from->oom_score_adj;
   } else {
     rlimits_default(p->rlim, k);
@@ -126,6 +128,7 @@ struct process *process_alloc(struct kernel *k, struct process *from) {
 void process_put(struct process *p) {
   if (!p || !ref_put(&p->ref))
     return;
+  cpu_limit_free(p);
   signal_flush_pending(&p->pending);
   waitq_destroy(&p->child_wait);
   waitq_destroy(&p->signalfd_wq);

@@ -2,6 +2,7 @@
 #include "errno.h"
 #include "kernel.h"
 #include "task.h"
+#include "timers.h"
 #include <linux/capability.h>
 
 #define NR_OPEN 1048576u /* /proc/sys/fs/nr_open */
@@ -35,6 +36,8 @@ int process_set_rlimit(struct task *caller, struct process *p, int which, const 
   if (n->rlim_max > p->rlim[which].rlim_max && !cred_has_cap(caller->cred, CAP_SYS_RESOURCE))
     return -EPERM;
   p->rlim[which] = *n;
+  if (which == RLIMIT_CPU)
+    cpu_limit_update(p);
   if (which == RLIMIT_STACK && caller->proc == p)
     mm_stack_limit(caller);
   return 0;

@@ -173,6 +173,7 @@ struct process { /* signal_struct: what all threads of a thread group share */
   struct itimer itimer[3];
   void *itimer_priv[3];
   void *posix_timers;
+  void *cpu_limit;              /* core/cpu_limit.c: RLIMIT_CPU is set */
   int oom_score_adj;
 };
 

@@ -307,4 +307,5 @@ void timers_exec(struct process *p) {
 void timers_exit(struct process *p) {
   timers_exec(p);
   itimers_free(p);
+  cpu_limit_free(p);
 }

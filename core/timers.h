@@ -96,6 +96,10 @@ int posix_timer_delete(struct task *t, int id);
  * Called by whoever dequeues signals. */
 void posix_timer_dequeued(struct process *p, siginfo_t *info);
 
+/* ---- RLIMIT_CPU ---- */
+void cpu_limit_update(struct process *p); /* p->rlim[RLIMIT_CPU] changed, or p is new and has inherited it */
+void cpu_limit_free(struct process *p);   /* part of timers_exit() */
+
 /* ---- life of a process ---- */
 void timers_exit(struct process *p); /* disarm and free everything; safe to call twice */
 void timers_exec(struct process *p); /* POSIX timers go, interval timers stay (execve(2)) */

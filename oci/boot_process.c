@@ -1,4 +1,5 @@
 /* From a `process` object to a task: rights, limits, directory, descriptors, program. */
+#include "../core/timers.h"
 #include "../core/fiber.h"
 #include "../fs/tty.h"
 #include "sentry.h"
@@ -69,6 +70,7 @@ static void set_limits(struct task *t, const struct oci_process *p) {
   for (size_t i = 0; i < p->nrlimits; i++)
     t->proc->rlim[p->rlimits[i].resource] =
         (struct rlimit){.rlim_cur = p->rlimits[i].soft, .rlim_max = p->rlimits[i].hard};
+  cpu_limit_update(t->proc);
   t->proc->oom_score_adj = p->oom_score_adj;
 }
 

@@ -85,7 +85,6 @@ static int64_t poll_fds(struct task *t, uint64_t ufds, unsigned nfds, int64_t de
   }
   int64_t r = !fds || !p ? -ENOMEM : copy_from_user(fds, ufds, nfds * sizeof *fds);
   for (unsigned i = 0; !r && i < nfds; i++) {
-    fds[i].revents = 0;
     p[i] =
         (struct polled){.file = fds[i].fd < 0 ? NULL : fd_file(t->files, fds[i].fd), .events = (uint16_t)fds[i].events};
     if (!p[i].file && fds[i].fd >= 0) {
@@ -98,9 +97,12 @@ static int64_t poll_fds(struct task *t, uint64_t ufds, unsigned nfds, int64_t de
     put_files(p, (int)nfds);
     if (r >= 0) {
       r += bad;
-      for (unsigned i = 0; i < nfds; i++)
+      bool changed = false; /* often nothing did, and a copy costs a host call */
+      for (unsigned i = 0; i < nfds; i++) {
+        changed |= fds[i].revents != (short)p[i].revents;
         fds[i].revents = (short)p[i].revents;
-      if (copy_to_user(ufds, fds, nfds * sizeof *fds))
+      }
+      if (changed && copy_to_user(ufds, fds, nfds * sizeof *fds))
         r = -EFAULT;
     }
   }
