@@ -3,6 +3,7 @@
 #include "fiber.h"
 #include "task.h"
 #include <liburing.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -32,6 +33,9 @@ struct loop {
   struct poll_op *free_polls;
   int64_t now;
   bool stop;
+  int hot_fd;
+  void (*hot_fn)(void *arg, short revents);
+  void *hot_arg;
 };
 
 static __thread struct loop *current_loop;
@@ -73,7 +77,8 @@ static int restrict_ring(struct io_uring *ring) {
 }
 
 static int open_ring(struct io_uring *ring) {
-  static const unsigned flags[] = {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN, /* Linux 6.1 */
+  /* Not DEFER_TASKRUN (Linux 6.1): its completions wake only io_uring_enter, and wait_hot() sleeps in poll(2). */
+  static const unsigned flags[] = {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN, /* Linux 6.0 */
                                    IORING_SETUP_COOP_TASKRUN, 0};
   int rc = -EINVAL;
   for (unsigned i = 0; i < sizeof flags / sizeof *flags && rc == -EINVAL; i++) {
@@ -94,6 +99,7 @@ struct loop *loop_new(void) {
   if (!l)
     return NULL;
   RB_INIT(&l->timers);
+  l->hot_fd = -1;
   int rc = open_ring(&l->ring);
   if (rc < 0) {
     free(l);
@@ -136,18 +142,42 @@ static void run_timers(struct loop *l) {
   }
 }
 
-static void wait_completions(struct loop *l) {
+void loop_set_hot(struct loop *l, int fd, void (*fn)(void *arg, short revents), void *arg) {
+  l->hot_fd = fd;
+  l->hot_fn = fn;
+  l->hot_arg = arg;
+}
+
+static void wait_hot(struct loop *l, const struct timespec *timeout) {
+  if (io_uring_sq_ready(&l->ring))
+    io_uring_submit(&l->ring);
+  struct pollfd p[2] = {{.fd = l->ring.ring_fd, .events = POLLIN}, {.fd = l->hot_fd, .events = POLLIN}};
+  int n = ppoll(p, 2, timeout, NULL);
+  l->now = loop_now_exact();
+  if (n <= 0)
+    return;
+  if (p[0].revents)
+    io_uring_get_events(&l->ring);
+  if (p[1].revents)
+    l->hot_fn(l->hot_arg, p[1].revents);
+}
+
+static void wait_events(struct loop *l) {
   struct io_uring_cqe *cqe;
   struct timer *t = RB_MIN(timer_tree, &l->timers);
-  if (t) {
-    int64_t left = t->deadline - l->now;
-    if (left < 0)
-      left = 0;
-    struct __kernel_timespec ts = {left / 1000000000, left % 1000000000};
-    io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &ts, NULL);
-  } else {
+  int64_t left = t ? t->deadline - l->now : 0;
+  if (left < 0)
+    left = 0;
+  struct __kernel_timespec kts = {left / 1000000000, left % 1000000000};
+  struct timespec ts = {kts.tv_sec, kts.tv_nsec};
+  if (l->hot_fd >= 0)
+    wait_hot(l, t ? &ts : NULL);
+  else if (t)
+    io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &kts, NULL);
+  else
     io_uring_submit_and_wait(&l->ring, 1);
-  }
+  if (l->hot_fd < 0)
+    l->now = loop_now_exact();
 }
 
 static void reap_completions(struct loop *l) {
@@ -170,8 +200,7 @@ void loop_run(struct loop *l) {
     fiber_run_queue();
     if (l->stop)
       break;
-    wait_completions(l);
-    l->now = loop_now_exact();
+    wait_events(l);
     reap_completions(l);
   }
   l->stop = false;

@@ -42,6 +42,13 @@ struct loop_poll {
 int loop_poll_arm(struct loop *l, struct loop_poll *p);
 void loop_poll_del(struct loop *l, struct loop_poll *p); /* after this p may be freed */
 
+/*
+ * The one descriptor that nearly every event comes from. It is waited for with poll(2), beside the ring: a wake-up that
+ * asks to stay on the waker's CPU (seccomp's SYNC_WAKE_UP) reaches a poller as such, but is lost on its way through the
+ * ring, and a hand-over between CPUs costs ten times as much. fn runs on the loop's stack.
+ */
+void loop_set_hot(struct loop *l, int fd, void (*fn)(void *arg, short revents), void *arg);
+
 /* ---- timers ---- */
 struct timer {
   RB_ENTRY(timer) link;

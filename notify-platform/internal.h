@@ -68,6 +68,7 @@ struct plat_ctx {
   bool rewound;    /* RIP is back at the syscall instruction and RAX holds the number */
   bool fixed;      /* RAX and RIP of the interrupted call were settled by a pushed frame */
   struct plat_call call;
+  uint64_t guessed; /* direct mmap: the address that the stub proposes */
 
   struct plat_order pending[PENDING_MAX];
   int npending;
@@ -91,7 +92,6 @@ struct plat {
   struct plat_layout layout;
   uint64_t slots, text, syscall_ret;
   int listener;
-  struct loop_poll poll;
   LIST_HEAD(, plat_ctx) by_tid[CTX_BUCKETS];
   TAILQ_HEAD(ctx_list, plat_ctx) births, pool;
   TAILQ_HEAD(, plat_ctx) kicked;
@@ -122,7 +122,7 @@ void plat_dispatch(struct plat *p, const struct seccomp_notif *n);
 int notif_answer(struct plat *p, uint64_t id, int64_t ret);
 int notif_continue(struct plat *p, uint64_t id);
 int notif_addfd(struct plat *p, uint64_t id, int fd, int number);
-void listener_ready(struct loop_poll *lp, uint32_t revents);
+void listener_ready(void *plat, short revents);
 
 /* program.c: what the stub is told to do */
 struct program {

@@ -11,10 +11,11 @@
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define VSYSCALL_PAGE 0xffffffffff600000ull
@@ -90,8 +91,15 @@ static void emit(struct plat_ctx *c, const struct plat_event *ev) {
   c->p->cb.event(c->task, c, ev);
 }
 
+/* A guess (stub_abi.h) is to the kernel a request for memory anywhere; finish() sees whether it was right. */
+static bool is_guess(const struct seccomp_data *d) {
+  return d->nr == __NR_mmap && d->args[3] == STUB_MAP_FLAGS && d->args[4] == UINT64_MAX && d->args[5] == 0 &&
+         !(d->args[1] & 4095) && !(d->args[2] & ~7ull);
+}
+
 static void call_event(struct plat_ctx *c, const struct seccomp_notif *n, int64_t nr, bool in_stub, bool direct) {
   ctx_stopped(c, n->id, in_stub);
+  c->guessed = 0;
   c->is_call = true;
   c->direct = direct;
   c->sets_rax = in_stub;
@@ -99,6 +107,11 @@ static void call_event(struct plat_ctx *c, const struct seccomp_notif *n, int64_
   c->call.nr = nr;
   memcpy(c->call.arg, n->data.args, sizeof c->call.arg);
   c->call.ip = n->data.instruction_pointer;
+  if (direct && nr == __NR_mmap) {
+    c->guessed = c->call.arg[0];
+    c->call.arg[0] = 0;
+    c->call.arg[3] = MAP_PRIVATE | MAP_ANONYMOUS;
+  }
   struct plat_event ev = {.type = PLAT_SYSCALL, .call = c->call};
   emit(c, &ev);
 }
@@ -191,7 +204,7 @@ static void stub_notification(struct plat_ctx *c, const struct seccomp_notif *n)
         ctx_free(c);
     } else if (c->state != CTX_RUNNING) {
       ctx_broke_rules(c, "it makes a host call that was not ordered");
-    } else if (is_direct(d->nr)) {
+    } else if (is_direct(d->nr) || is_guess(d)) {
       call_event(c, n, d->nr, true, true);
     } else if (is_trapped(d->nr)) {
       notif_answer(p, n->id, -ENOSYS);
@@ -273,22 +286,20 @@ void plat_dispatch(struct plat *p, const struct seccomp_notif *n) {
   }
   if (c)
     stub ? stub_notification(c, n) : guest_call(c, n);
-  else
+  else if (n->pid > 1) /* 0 would be our own process group */
     kill((int)n->pid, SIGKILL); /* born without an order, or already given up */
 }
 
-void listener_ready(struct loop_poll *lp, uint32_t revents) {
-  struct plat *p = lp->arg;
-  if (revents & EPOLLIN) {
-    /* The poll is armed again and goes to the host together with the next wait; one RECV per wake-up, because RECV
-     * blocks when nothing is pending (it ignores O_NONBLOCK). */
-    loop_poll_arm(loop_current(), lp);
-    struct seccomp_notif n;
-    memset(&n, 0, sizeof n);
-    if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0)
-      plat_dispatch(p, &n);
+void listener_ready(void *plat, short revents) {
+  struct plat *p = plat;
+  if (!(revents & POLLIN)) {
+    if (revents & POLLHUP) /* the last process under the filter is gone; their pidfds tell the kernel */
+      loop_set_hot(loop_current(), -1, NULL, NULL);
     return;
   }
-  if (!(revents & EPOLLHUP))
-    loop_poll_arm(loop_current(), lp);
+  /* One RECV per wake-up, because RECV blocks when nothing is pending (it ignores O_NONBLOCK). */
+  struct seccomp_notif n;
+  memset(&n, 0, sizeof n);
+  if (ioctl(p->listener, SECCOMP_IOCTL_NOTIF_RECV, &n) == 0)
+    plat_dispatch(p, &n);
 }

@@ -209,6 +209,14 @@ int plat_flush(struct plat_ctx *c) {
 
 /* ---- answers ---- */
 
+static bool is_plain_mmap(struct plat_ctx *c, int64_t ret) {
+  const struct plat_order *o = &c->pending[0];
+  return c->in_stub && c->is_call && c->call.nr == __NR_mmap && c->npending == 1 && o->kind == PLAT_MMAP && o->fd < 0 &&
+         (o->flags | MAP_FIXED) == (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) && o->off == 0 &&
+         (uint64_t)ret == o->addr && o->len == ((c->call.arg[1] + 4095) & ~4095ull) &&
+         (unsigned)o->prot == (c->call.arg[2] & 7) && c->sets_rax;
+}
+
 /* Is the one queued order exactly the call that waits, so that letting it through is all there is to do? */
 static bool is_same_call(struct plat_ctx *c, int64_t ret) {
   if (!c->direct || c->npending != 1)
@@ -216,18 +224,12 @@ static bool is_same_call(struct plat_ctx *c, int64_t ret) {
   int nr;
   uint64_t a[6];
   order_regs(&c->pending[0], -1, &nr, a);
+  if (c->call.nr == __NR_mmap)
+    return is_plain_mmap(c, ret) && c->pending[0].addr == c->guessed;
   int used = nr == __NR_munmap ? 2 : nr == __NR_mremap ? (a[3] & MREMAP_FIXED ? 5 : 4) : 3;
   if (nr != c->call.nr || memcmp(a, c->call.arg, (size_t)used * sizeof *a))
     return false;
   return ret == (nr == __NR_mremap ? (int64_t)c->pending[0].new_addr : 0);
-}
-
-static bool is_plain_mmap(struct plat_ctx *c, int64_t ret) {
-  const struct plat_order *o = &c->pending[0];
-  return c->in_stub && c->is_call && c->call.nr == __NR_mmap && c->npending == 1 && o->kind == PLAT_MMAP && o->fd < 0 &&
-         (o->flags | MAP_FIXED) == (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) && o->off == 0 &&
-         (uint64_t)ret == o->addr && o->len == ((c->call.arg[1] + 4095) & ~4095ull) &&
-         (unsigned)o->prot == (c->call.arg[2] & 7) && c->sets_rax;
 }
 
 /* Back to the guest, with what is queued done on the way. rip_add settles a rewound call. */
@@ -259,7 +261,12 @@ static void finish(struct plat_ctx *c, bool set_rax, int64_t ret) {
   expect_reset(c);
   c->tail_orders = c->npending;
   if (set_rax && is_same_call(c, ret)) {
-    prog_expect(c, (int)c->call.nr, c->call.arg); /* for a second notification of the same call */
+    int nr;
+    uint64_t a[6];
+    order_regs(&c->pending[0], -1, &nr, a);
+    if (nr != __NR_mmap)
+      memcpy(a, c->call.arg, sizeof a); /* with what is in the registers that the call does not use */
+    prog_expect(c, nr, a); /* for a second notification of the same call */
     c->next = 1;
     c->npending = 0;
     c->state = CTX_RUNNING;

@@ -24,7 +24,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -276,11 +275,9 @@ int plat_new(const struct plat_callbacks *cb, const struct plat_host *host, stru
 }
 
 int plat_attach_loop(struct plat *p) {
-  p->poll = (struct loop_poll){.fd = p->listener, .events = EPOLLIN, .fn = listener_ready, .arg = p};
-  int r = loop_poll_arm(loop_current(), &p->poll);
-  if (r == 0)
-    pool_refill(p);
-  return r;
+  loop_set_hot(loop_current(), p->listener, listener_ready, p);
+  pool_refill(p);
+  return 0;
 }
 
 void plat_free(struct plat *p) {
@@ -288,7 +285,7 @@ void plat_free(struct plat *p) {
     return;
   if (p->zygote && p->zygote->proc)
     kill(p->zygote->proc->pid, SIGKILL);
-  loop_poll_del(loop_current(), &p->poll);
+  loop_set_hot(loop_current(), -1, NULL, NULL);
   close(p->listener);
   free(p);
 }

@@ -1,6 +1,8 @@
 /* do: a command in a sandbox over the host's own files, which it sees but cannot change. */
 #include "cmd.h"
 #include <errno.h>
+#include <inttypes.h>
+#include <sys/random.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
@@ -166,7 +168,9 @@ static int run(struct globals *g, const struct do_opts *o, json_t *doc) {
   char id[64];
   struct created made;
   struct err e;
-  snprintf(id, sizeof id, "do-%d", getpid());
+  uint64_t r = 0; /* a pid would not do: runs in different pid namespaces may share the state directory */
+  (void)!getrandom(&r, sizeof r, 0);
+  snprintf(id, sizeof id, "do-%016" PRIx64, r);
   struct create_args a = {
       .id = id,
       .spec_doc = doc,

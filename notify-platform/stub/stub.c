@@ -326,6 +326,32 @@ void stub_child_main(struct stub_slot *s) {
   stub_sigreturn((struct stub_uc *)s->uc);
 }
 
+/* ---- mmap and munmap ---- */
+
+/* Carries out the answer to a request for anonymous memory. */
+static long map_anonymous(struct stub_slot *s, long r, uint64_t len, long prot) {
+  if (r > 0 && (r & 1)) {
+    r = stub_syscall(__NR_mmap, r & ~1l, len, prot & 7, STUB_MAP_FLAGS, -1, 0);
+    if (r < 0 && r > -4096)
+      return stub_syscall(STUB_REPORT, 0, r, 1, 0, 0, 0);
+  }
+  if (r > 0 && r < STUB_KEEP)
+    s->map_below = r;
+  return r;
+}
+
+static long trapped_mmap(struct stub_slot *s, long a, long b, long c, long d, long e, long f) {
+  uint64_t len = (b + 4095ul) & ~4095ul, guess = s->map_below - len;
+  /* MAP_PRIVATE | MAP_ANONYMOUS, with or without MAP_STACK, anywhere */
+  if (!a && (d & ~0x20000l) == 0x22 && !(c & ~7l) && len && len < s->map_below && guess >= 0x10000) {
+    long r = stub_syscall(__NR_mmap, guess, len, c, STUB_MAP_FLAGS, -1, 0);
+    if (r < 0 && r > -4096)
+      return stub_syscall(STUB_REPORT, 0, r, 1, 0, 0, 0);
+    return map_anonymous(s, r, len, c);
+  }
+  return map_anonymous(s, stub_syscall(STUB_CALL + __NR_mmap, a, b, c, d, e, f), len, c);
+}
+
 /* ---- signals ---- */
 
 static void on_trapped_call(struct stub_slot *s, struct siginfo_head *si, struct stub_uc *uc) {
@@ -351,15 +377,14 @@ static void on_trapped_call(struct stub_slot *s, struct siginfo_head *si, struct
     r = stub_syscall(nr, a, b, c, d, e, f);
     if (r < 0 && r > -4096)
       r = stub_syscall(STUB_REPORT, 0, r, 1, 0, 0, 0);
+    else if (r == 0 && nr == __NR_munmap)
+      s->map_below = a + ((b + 4095ul) & ~4095ul);
+    break;
+  case __NR_mmap:
+    r = trapped_mmap(s, a, b, c, d, e, f);
     break;
   default:
     r = stub_syscall(STUB_CALL + nr, a, b, c, d, e, f);
-    if (nr == __NR_mmap && (r & 1) && r > 0) {
-      uint64_t len = (b + 4095ul) & ~4095ul;
-      r = stub_syscall(__NR_mmap, r & ~1l, len, c & 7, 0x4032 /* PRIVATE|ANONYMOUS|FIXED|NORESERVE */, -1, 0);
-      if (r < 0 && r > -4096)
-        r = stub_syscall(STUB_REPORT, 0, r, 1, 0, 0, 0);
-    }
   }
   run(s, r, 1);
 }

@@ -29,10 +29,16 @@
 #define STUB_FAULT 0x20003       /* (signo, code, addr, rip, rsp, trapno << 32 | err) */
 #define STUB_SIGRETURN 0x20004   /* (bad, mask, ss_sp, ss_flags, ss_size) */
 
+/*
+ * mmap itself, with these flags: a guess. The guest asked for a private anonymous mapping anywhere, and the stub proposes
+ * the address that it expects; if the Sentry agrees, asking and ordering were one notification.
+ */
+#define STUB_MAP_FLAGS 0x4032 /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE */
+
 /* ---- answers ---- */
 #define STUB_MORE (1l << 62) /* run the program in the slot */
 #define STUB_KEEP (1l << 61) /* go back to the guest without touching RAX */
-/* To STUB_CALL + mmap: an odd address; the stub makes the private anonymous mapping itself, at that address. */
+/* To an mmap, guessed or asked: an odd address; the stub makes the private anonymous mapping itself, at that address. */
 
 /* ---- programs ---- */
 #ifndef __ASSEMBLER__
@@ -72,7 +78,8 @@ struct stub_slot {
   uint64_t uc;    /* the interrupted context on this slot's stack */
   uint64_t token; /* of a thread being born here */
   int64_t listener; /* zygote: where the listener landed */
-  uint64_t pad[5];
+  uint64_t map_below; /* the stub's guess: the next anonymous mapping will end here */
+  uint64_t pad[4];
   struct stub_op ops[STUB_MAX_OPS];
   struct stub_frame frames[STUB_MAX_FRAMES];
 };
