@@ -4,11 +4,14 @@ static volatile int hits;
 static void hit(int sig) {
   hits++;
 }
+/* Until the process has used so much CPU time. */
 static void burn(int ms) {
   struct timespec ts;
-  do
+  do {
+    for (volatile int i = 0; i < 2000000; i++)
+      ;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
-  while (ts.tv_sec * 1000 + ts.tv_nsec / 1000000 < ms);
+  } while (ts.tv_sec * 1000 + ts.tv_nsec / 1000000 < ms);
 }
 int main(void) {
   CHILD("default action") {
@@ -27,7 +30,7 @@ int main(void) {
   CHILD("inherited") {
     setrlimit(RLIMIT_CPU, &(struct rlimit){1, 10});
     CHILD("grandchild") burn(3000);
-    setrlimit(RLIMIT_CPU, &(struct rlimit){RLIM_INFINITY, RLIM_INFINITY});
+    setrlimit(RLIMIT_CPU, &(struct rlimit){10, 10});
     burn(1200);
   }
 }
