@@ -101,8 +101,8 @@ static ssize_t write_memfd(struct inode *i, struct uio *u, off_t pos, size_t len
 }
 
 /* One chunk; 0 at the end of what fits. */
-static ssize_t write_chunk(struct inode *i, struct uio *u, off_t pos, char **buf) {
-  size_t len = u->resid < VFS_SCRATCH ? u->resid : VFS_SCRATCH;
+static ssize_t write_chunk(struct inode *i, struct uio *u, off_t pos, size_t len, char **buf) {
+  len = len < VFS_SCRATCH ? len : VFS_SCRATCH;
   len = tmpfs_room(i, pos, len);
   if (!len)
     return -ENOSPC;
@@ -116,11 +116,16 @@ static ssize_t write_chunk(struct inode *i, struct uio *u, off_t pos, char **buf
   return write_memfd(i, u, pos, len, *buf);
 }
 
-static int check_seals(const struct inode *i, const struct uio *u, off_t pos) {
+/* How many bytes the seals let be written, or -EPERM. Linux checks block by block: what lies in blocks within a size that
+ * must not grow is written. */
+static ssize_t sealed_room(const struct inode *i, size_t n, off_t pos) {
   unsigned seals = tmpfs_node(i)->file.seals;
   if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
     return -EPERM;
-  return (seals & F_SEAL_GROW) && pos + (off_t)u->resid > i->size ? -EPERM : 0;
+  if (!(seals & F_SEAL_GROW) || pos + (off_t)n <= i->size)
+    return (ssize_t)n;
+  off_t end = i->size & ~(off_t)(TMPFS_BLOCK - 1);
+  return pos < end ? end - pos : -EPERM;
 }
 
 static ssize_t tmpfs_write(struct file *f, struct uio *u, off_t *pos) {
@@ -133,9 +138,10 @@ static ssize_t tmpfs_write(struct file *f, struct uio *u, off_t *pos) {
   if (*pos < 0 || u->resid > (uint64_t)(SIZE_MAX_FILE - *pos))
     r = *pos < 0 ? -EINVAL : -EFBIG;
   else if (u->resid)
-    r = check_seals(i, u, *pos);
-  while (r >= 0 && u->resid) {
-    r = write_chunk(i, u, *pos + done, &buf);
+    r = sealed_room(i, u->resid, *pos);
+  ssize_t room = r;
+  while (r >= 0 && done < room) {
+    r = write_chunk(i, u, *pos + done, (size_t)(room - done), &buf);
     if (r <= 0)
       break;
     done += r;
@@ -147,7 +153,7 @@ static ssize_t tmpfs_write(struct file *f, struct uio *u, off_t *pos) {
   fmutex_unlock(&i->io_lock);
   if (buf)
     vfs_scratch_put(i->sb->vfs, buf);
-  return done ? done : r;
+  return done ? done : r < 0 ? r : 0;
 }
 
 /* ---- the rest ---- */
