@@ -26,6 +26,8 @@ void file_put(struct file *f) {
     return;
   if (f->epitems && file_epoll_release)
     file_epoll_release(f);
+  if (f->fasync)
+    file_set_async(f, -1, false);
   if (f->ops && f->ops->release)
     f->ops->release(f);
   if (file_vfs_release)

@@ -75,6 +75,8 @@ struct file {
   uint64_t anon_ino;    /* st_ino and the N of the above */
   struct epitem_list *epitems; /* fs/epoll.c's: who watches this file */
   int owner_pid, owner_sig;    /* F_SETOWN, F_SETSIG */
+  uint32_t owner_uid, owner_euid; /* who called F_SETOWN */
+  struct fasync *fasync;       /* core/fasync.c: O_ASYNC is on */
   void *locks;          /* fs/locks.c's */
   unsigned fmode;       /* FMODE_*: set by the VFS when it opens */
 };
@@ -111,6 +113,8 @@ static inline bool file_can_write(const struct file *f) {
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos);
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos);
 uint32_t file_poll(struct file *f);
+/* O_ASYNC was set or cleared through descriptor fd: SIGIO to the owner when f->wq is woken. 0 or -ENOMEM. */
+int file_set_async(struct file *f, int fd, bool on);
 
 /* ---- descriptor table (files_struct) ---- */
 struct fdtable {

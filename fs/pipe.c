@@ -157,6 +157,10 @@ static long pipe_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
   return cmd == FIONREAD ? put_user(arg, &n) : -ENOTTY;
 }
 
+static int pipe_setfl(struct file *f, int flags) {
+  return 0; /* O_DIRECT may be switched at any time */
+}
+
 static off_t pipe_llseek(struct file *f, off_t off, int whence) {
   return -ESPIPE;
 }
@@ -252,6 +256,7 @@ const struct file_ops pipe_file_ops = {
     .poll = pipe_poll,
     .ioctl = pipe_ioctl,
     .llseek = pipe_llseek,
+    .setfl = pipe_setfl,
     .reopen = pipe_reopen_op,
     .release = pipe_release,
 };

@@ -12,7 +12,7 @@
 #define F_GETOWN_EX_K 16
 #define F_GETOWNER_UIDS_K 17
 
-static int64_t set_flags(struct task *t, struct file *f, int arg) {
+static int64_t set_flags(struct task *t, struct file *f, int fd, int arg) {
   int flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
   if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode && t->cred->fsuid != f->inode->uid &&
       !cred_has_cap(t->cred, 3 /* CAP_FOWNER */))
@@ -24,8 +24,10 @@ static int64_t set_flags(struct task *t, struct file *f, int arg) {
   } else if ((arg & O_DIRECT) && !(f->flags & O_DIRECT) && !(f->fmode & FMODE_REG)) {
     return -EINVAL;
   }
-  f->flags = flags;
-  return 0;
+  int r = (flags ^ f->flags) & O_ASYNC ? file_set_async(f, fd, flags & O_ASYNC) : 0;
+  if (!r)
+    f->flags = flags;
+  return r;
 }
 
 static int64_t lock_call(struct task *t, struct file *f, int fd, int cmd, uint64_t ufl) {
@@ -55,6 +57,8 @@ static int64_t set_owner(struct task *t, struct file *f, int who) {
   if (who && !pid_find_borrow(t->k, who < 0 ? -who : who))
     return -ESRCH;
   f->owner_pid = who;
+  f->owner_uid = t->cred->uid;
+  f->owner_euid = t->cred->euid;
   return 0;
 }
 
@@ -112,7 +116,7 @@ static int64_t set_signal(struct file *f, uint64_t sig) {
 static int64_t fcntl_open(struct task *t, struct file *f, int fd, int cmd, uint64_t arg) {
   switch (cmd) {
   case F_SETFL:
-    return set_flags(t, f, (int)arg);
+    return set_flags(t, f, fd, (int)arg);
   case F_GETLK:
   case F_SETLK:
   case F_SETLKW:
@@ -170,12 +174,14 @@ SYSCALL_HANDLER(flock) {
 
 /* ---- ioctl ---- */
 
-static int64_t ioctl_flag(struct file *f, uint64_t uarg, int flag) {
+static int64_t ioctl_flag(struct file *f, int fd, uint64_t uarg, int flag) {
   int on;
   if (get_user(&on, uarg))
     return -EFAULT;
   int flags = on ? f->flags | flag : f->flags & ~flag;
   int r = flags != f->flags && f->ops->setfl ? f->ops->setfl(f, flags) : 0;
+  if (!r && (flags ^ f->flags) & O_ASYNC)
+    r = f->wq ? file_set_async(f, fd, flags & O_ASYNC) : -ENOTTY;
   if (!r)
     f->flags = flags;
   return r;
@@ -205,9 +211,9 @@ SYSCALL_HANDLER(ioctl) {
   case FIONCLEX:
     return fd_set_cloexec(t->files, fd, cmd == FIOCLEX);
   case FIONBIO:
-    return ioctl_flag(f, a[2], O_NONBLOCK);
+    return ioctl_flag(f, fd, a[2], O_NONBLOCK);
   case FIOASYNC:
-    return ioctl_flag(f, a[2], O_ASYNC);
+    return ioctl_flag(f, fd, a[2], O_ASYNC);
   }
   int64_t r = f->ops->ioctl ? f->ops->ioctl(f, cmd, a[2]) : -ENOTTY;
   return r == -ENOTTY && (f->fmode & FMODE_REG) ? ioctl_regular(f, cmd, a[2]) : r;

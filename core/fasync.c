@@ -1,0 +1,82 @@
+/* Signal-driven input and output: fcntl(2), O_ASYNC, F_SETOWN, F_SETSIG; fs/fcntl.c of Linux. */
+#include "file.h"
+#include "kernel.h"
+#include "task.h"
+#include <stdlib.h>
+#include <string.h>
+
+struct fasync {
+  struct wait_entry e; /* on the file's queue */
+  struct file *f;      /* whose we are */
+  int fd;              /* under which O_ASYNC was set: si_fd */
+};
+
+/* sigio_perm() of Linux, with the ids that F_SETOWN was called with. */
+static bool may_signal(const struct file *f, const struct process *p) {
+  const struct cred *c = p->leader ? p->leader->cred : NULL;
+  return f->owner_euid == 0 || (c && (f->owner_euid == c->suid || f->owner_euid == c->uid || f->owner_uid == c->suid ||
+                                      f->owner_uid == c->uid));
+}
+
+static void signal_owner(const struct fasync *a, struct process *p, int code, uint32_t events) {
+  int sig = a->f->owner_sig;
+  siginfo_t info = {.si_signo = sig, .si_code = code};
+  if (!may_signal(a->f, p))
+    return;
+  info.si_band = events;
+  info.si_fd = a->fd;
+  /* Without F_SETSIG, or when its queue is full, plain SIGIO. */
+  if (!sig || send_signal_process(p, sig, &info))
+    send_signal_process(p, SIGIO, NULL);
+}
+
+static void tell(const struct fasync *a, int code, uint32_t events) {
+  struct kernel *k = kernel_current();
+  int who = a->f->owner_pid;
+  struct pid *pid = who ? pid_find_borrow(k, who < 0 ? -who : who) : NULL;
+  struct process *p;
+  if (!pid)
+    return;
+  if (who > 0) {
+    p = pid->process ? pid->process : pid->task ? pid->task->proc : NULL;
+    if (p)
+      signal_owner(a, p, code, events);
+    return;
+  }
+  LIST_FOREACH(p, &pid->pgrp, pgrp_link)
+  signal_owner(a, p, code, events);
+}
+
+static bool fire(struct wait_entry *e, uint32_t events) {
+  const struct fasync *a = e->arg;
+  const struct file *f = a->f;
+  if (!events)
+    events = EPOLLIN | EPOLLOUT;
+  if (events & (EPOLLIN | EPOLLPRI) && file_can_read(f))
+    tell(a, POLL_IN, EPOLLIN | EPOLLRDNORM);
+  else if (events & EPOLLOUT && file_can_write(f))
+    tell(a, POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+  else if (events & (EPOLLHUP | EPOLLERR))
+    tell(a, POLL_HUP, EPOLLHUP | EPOLLERR);
+  return false;
+}
+
+int file_set_async(struct file *f, int fd, bool on) {
+  if (!on || !f->wq) {
+    if (f->fasync)
+      waitq_del(&f->fasync->e);
+    free(f->fasync);
+    f->fasync = NULL;
+    return 0;
+  }
+  if (!f->fasync) {
+    f->fasync = calloc(1, sizeof *f->fasync);
+    if (!f->fasync)
+      return -ENOMEM;
+    f->fasync->f = f;
+    f->fasync->e = (struct wait_entry){.fn = fire, .arg = f->fasync};
+    waitq_add(f->wq, &f->fasync->e);
+  }
+  f->fasync->fd = fd;
+  return 0;
+}
