@@ -1,5 +1,6 @@
 /* Signal-driven input and output: fcntl(2), O_ASYNC, F_SETOWN, F_SETSIG; fs/fcntl.c of Linux. */
 #include "file.h"
+#include "errno.h"
 #include "kernel.h"
 #include "task.h"
 #include <stdlib.h>
