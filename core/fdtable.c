@@ -189,7 +189,9 @@ void fdtable_put(struct fdtable *t) {
   free(t);
 }
 
-bool fd_get_cloexec(const struct fdtable *t, int fd) { return fd >= 0 && fd < t->cap && t->ent[fd].cloexec; }
+bool fd_get_cloexec(const struct fdtable *t, int fd) {
+  return fd >= 0 && fd < t->cap && t->ent[fd].cloexec;
+}
 
 int fd_set_cloexec(struct fdtable *t, int fd, bool on) {
   if (fd < 0 || fd >= t->cap || !t->ent[fd].file)

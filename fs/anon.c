@@ -64,7 +64,9 @@ static int standin_getattr(struct inode *i, struct dentry *d) {
   return 0;
 }
 
-static void standin_evict(struct inode *i) { file_put(i->priv); }
+static void standin_evict(struct inode *i) {
+  file_put(i->priv);
+}
 
 static const struct inode_ops standin_ops = {.getattr = standin_getattr, .evict = standin_evict};
 

@@ -5,9 +5,19 @@
 #include <linux/capability.h>
 
 static void fill_stat(const struct inode *i, struct stat *st, struct timespec *btime) {
-  *st = (struct stat){.st_dev = i->sb->dev, .st_ino = i->ino, .st_nlink = i->nlink, .st_mode = i->mode, .st_uid = i->uid,
-                      .st_gid = i->gid, .st_rdev = i->rdev, .st_size = i->size, .st_blksize = 4096,
-                      .st_blocks = (blkcnt_t)i->blocks, .st_atim = i->atime, .st_mtim = i->mtime, .st_ctim = i->ctime};
+  *st = (struct stat){.st_dev = i->sb->dev,
+                      .st_ino = i->ino,
+                      .st_nlink = i->nlink,
+                      .st_mode = i->mode,
+                      .st_uid = i->uid,
+                      .st_gid = i->gid,
+                      .st_rdev = i->rdev,
+                      .st_size = i->size,
+                      .st_blksize = 4096,
+                      .st_blocks = (blkcnt_t)i->blocks,
+                      .st_atim = i->atime,
+                      .st_mtim = i->mtime,
+                      .st_ctim = i->ctime};
   if (btime)
     *btime = i->btime;
 }
@@ -38,7 +48,10 @@ int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime) {
     return 0;
   }
   struct mount *m = anon_mount_borrow(kernel_current()->vfs);
-  *st = (struct stat){.st_dev = m ? m->sb->dev : 0, .st_ino = f->anon_ino, .st_nlink = 1, .st_blksize = 4096,
+  *st = (struct stat){.st_dev = m ? m->sb->dev : 0,
+                      .st_ino = f->anon_ino,
+                      .st_nlink = 1,
+                      .st_blksize = 4096,
                       .st_mode = anon_mode(f->anon_name)};
   st->st_atim = st->st_mtim = st->st_ctim = vfs_now();
   if (btime)
@@ -79,8 +92,8 @@ void vfs_setattr_copy(struct inode *i, const struct iattr *a) {
   i->ctime = vfs_now();
 }
 
-/* The mode that is left of i's after a change by c that takes set-id bits away (a write, a chown). `always`: chown does so
- * whoever asks; a write spares those with CAP_FSETID. */
+/* The mode that is left of i's after a change by c that takes set-id bits away (a write, a chown). `always`: chown does
+ * so whoever asks; a write spares those with CAP_FSETID. */
 static uint32_t mode_without_privs(const struct cred *c, const struct inode *i, bool always) {
   uint32_t mode = i->mode;
   bool may = !c || cred_has_cap(c, CAP_FSETID);
@@ -113,8 +126,8 @@ int vfs_remove_privs(struct file *f) {
 static int check_owner_change(const struct cred *c, const struct inode *i, const struct iattr *a) {
   if ((a->valid & ATTR_UID) && !((c->fsuid == i->uid && a->uid == i->uid) || cred_has_cap(c, CAP_CHOWN)))
     return -EPERM;
-  if ((a->valid & ATTR_GID) && !((c->fsuid == i->uid && (a->gid == i->gid || cred_in_group(c, a->gid))) ||
-                                 cred_has_cap(c, CAP_CHOWN)))
+  if ((a->valid & ATTR_GID) &&
+      !((c->fsuid == i->uid && (a->gid == i->gid || cred_in_group(c, a->gid))) || cred_has_cap(c, CAP_CHOWN)))
     return -EPERM;
   return 0;
 }

@@ -22,8 +22,8 @@ int chrdev_open(struct inode *i, struct file *f) {
   unsigned maj = major(i->rdev), min = minor(i->rdev);
   struct chrdev *c;
   LIST_FOREACH(c, &i->sb->vfs->chrdevs, link)
-    if (c->major == maj && min >= c->first && min <= c->last)
-      return c->fn(i, f);
+  if (c->major == maj && min >= c->first && min <= c->last)
+    return c->fn(i, f);
   return -ENXIO;
 }
 

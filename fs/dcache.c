@@ -71,9 +71,9 @@ struct dentry *dentry_new_root(struct super *sb, struct inode *root) {
 struct dentry *dcache_find_borrow(struct dentry *dir, const char *name, unsigned len, uint32_t hash) {
   struct dentry *d = RB_ROOT(&dir->children);
   while (d) {
-    int c = hash != d->hash           ? (hash < d->hash ? -1 : 1)
-            : len != d->name_len      ? (len < d->name_len ? -1 : 1)
-                                      : memcmp(name, d->name, len);
+    int c = hash != d->hash      ? (hash < d->hash ? -1 : 1)
+            : len != d->name_len ? (len < d->name_len ? -1 : 1)
+                                 : memcmp(name, d->name, len);
     if (!c)
       return d;
     d = c < 0 ? RB_LEFT(d, sib_link) : RB_RIGHT(d, sib_link);
@@ -157,8 +157,8 @@ void dcache_forget_super(struct super *sb) {
   struct dentry *d;
   do {
     TAILQ_FOREACH(d, &sb->vfs->lru, lru_link)
-      if (d->sb == sb)
-        break;
+    if (d->sb == sb)
+      break;
     if (d)
       dentry_put(dentry_free(d));
   } while (d);
@@ -254,8 +254,8 @@ int dcache_move(struct dentry *d, struct dentry *dst, bool exchange) {
 }
 
 static int revalidate(struct dentry *dir, struct dentry *d) {
-  int (*fn)(struct dentry *) = d->inode && d->inode->ops->revalidate ? d->inode->ops->revalidate
-                                                                     : dir->inode->ops->revalidate;
+  int (*fn)(struct dentry *) =
+      d->inode && d->inode->ops->revalidate ? d->inode->ops->revalidate : dir->inode->ops->revalidate;
   return fn ? fn(d) : 1;
 }
 

@@ -56,7 +56,9 @@ static void created(struct create_ctx *c, struct inode *made) {
   fsnotify_dirent(dir, c->d->name, IN_CREATE | (S_ISDIR(c->d->inode->mode) ? IN_ISDIR : 0));
 }
 
-static uint32_t umask_of(const struct task *t) { return t && t->fs ? t->fs->umask : 0; }
+static uint32_t umask_of(const struct task *t) {
+  return t && t->fs ? t->fs->umask : 0;
+}
 
 int vfs_mkdir(struct task *t, int dfd, const char *name, uint32_t mode) {
   struct create_ctx c;
@@ -275,16 +277,20 @@ out:
   return r;
 }
 
-int vfs_unlink(struct task *t, int dfd, const char *name) { return remove_entry(t, dfd, name, false); }
-int vfs_rmdir(struct task *t, int dfd, const char *name) { return remove_entry(t, dfd, name, true); }
+int vfs_unlink(struct task *t, int dfd, const char *name) {
+  return remove_entry(t, dfd, name, false);
+}
+int vfs_rmdir(struct task *t, int dfd, const char *name) {
+  return remove_entry(t, dfd, name, true);
+}
 
 /* ---- rename ---- */
 
 struct rename_ctx {
   const struct cred *cred;
-  struct nameidata *o, *n;     /* parents and last components */
-  struct dentry *od, *nd;      /* the entries, counted */
-  struct dentry *oldp, *newp;  /* their directories */
+  struct nameidata *o, *n;    /* parents and last components */
+  struct dentry *od, *nd;     /* the entries, counted */
+  struct dentry *oldp, *newp; /* their directories */
   unsigned flags;
 };
 
@@ -417,7 +423,8 @@ static int rename_walked(struct task *t, struct nameidata *o, struct nameidata *
     return -EROFS;
   if ((flags & RENAME_WHITEOUT) && !cred_cap(o->cred, CAP_MKNOD))
     return -EPERM;
-  struct rename_ctx c = {.cred = o->cred, .o = o, .n = n, .oldp = o->path.dentry, .newp = n->path.dentry, .flags = flags};
+  struct rename_ctx c = {
+      .cred = o->cred, .o = o, .n = n, .oldp = o->path.dentry, .newp = n->path.dentry, .flags = flags};
   struct vfs *v = c.oldp->sb->vfs;
   bool cross = c.oldp != c.newp;
   if (cross)

@@ -1,7 +1,7 @@
 /*
- * Advisory locks: flock(2), and fcntl(2)'s POSIX and open-file-description locks. All of an inode's locks are in one list; the
- * three kinds differ in who owns them: a POSIX lock belongs to a descriptor table, the others to an open file. flock
- * locks do not see the others.
+ * Advisory locks: flock(2), and fcntl(2)'s POSIX and open-file-description locks. All of an inode's locks are in one
+ * list; the three kinds differ in who owns them: a POSIX lock belongs to a descriptor table, the others to an open
+ * file. flock locks do not see the others.
  */
 #include "namei.h"
 #include <stdlib.h>
@@ -9,21 +9,23 @@
 
 #define DEADLOCK_STEPS 10 /* Linux gives up looking after as many */
 #define END_OF_FILE INT64_MAX
+#define LOCKS_MAX 65536 /* ranges of one inode: guests must not fill the Sentry with them */
 
 enum lock_kind { LOCK_FLOCK, LOCK_POSIX, LOCK_OFD };
 
 struct lock {
   TAILQ_ENTRY(lock) link;
   enum lock_kind kind;
-  void *owner; /* struct fdtable (POSIX) or struct file: compared, never used */
-  int pid;     /* for F_GETLK: -1 of OFD locks */
-  int type;    /* F_RDLCK, F_WRLCK */
+  void *owner;      /* struct fdtable (POSIX) or struct file: compared, never used */
+  int pid;          /* for F_GETLK: -1 of OFD locks */
+  int type;         /* F_RDLCK, F_WRLCK */
   off_t start, end; /* inclusive */
 };
 
 struct inode_locks { /* inode->locks; lives as long as the inode */
   TAILQ_HEAD(, lock) list;
   struct waitq wq; /* a lock was given up or shrank */
+  int n;           /* a bound of how many there are: counted up only, set right when it gets high */
 };
 
 struct lock_waiter { /* in vfs->lock_waiters: who waits for whose POSIX lock */
@@ -70,8 +72,8 @@ static bool conflicts(const struct lock *held, const struct lock *want) {
 static struct lock *find_conflict(struct inode_locks *l, const struct lock *want) {
   struct lock *k;
   TAILQ_FOREACH(k, &l->list, link)
-    if (conflicts(k, want))
-      return k;
+  if (conflicts(k, want))
+    return k;
   return NULL;
 }
 
@@ -126,8 +128,18 @@ static void merge(struct inode_locks *l, struct lock *n) {
   }
 }
 
+static int count_locks(struct inode_locks *l) {
+  struct lock *k;
+  l->n = 0;
+  TAILQ_FOREACH(k, &l->list, link)
+  l->n++;
+  return l->n;
+}
+
 /* Nothing conflicts: make it so. type F_UNLCK unlocks. */
 static int apply_lock(struct inode_locks *l, const struct lock *want) {
+  if (want->type != F_UNLCK && ++l->n > LOCKS_MAX && count_locks(l) >= LOCKS_MAX)
+    return -ENOLCK;
   struct lock *spare = lock_copy(want), *n = want->type == F_UNLCK ? NULL : lock_copy(want);
   if (!spare || (!n && want->type != F_UNLCK)) {
     free(spare);
@@ -150,8 +162,8 @@ static bool would_deadlock(struct vfs *v, void *owner, void *blocker) {
   for (int i = 0; i < DEADLOCK_STEPS; i++) {
     struct lock_waiter *w;
     LIST_FOREACH(w, &v->lock_waiters, link)
-      if (w->owner == blocker)
-        break;
+    if (w->owner == blocker)
+      break;
     if (!w)
       return false;
     if (w->blocker == owner)
@@ -209,8 +221,8 @@ int vfs_flock(struct file *f, int op) {
   if (!l)
     return -ENOLCK;
   TAILQ_FOREACH(k, &l->list, link)
-    if (same_owner(k, &want) && k->type == want.type)
-      return 0;
+  if (same_owner(k, &want) && k->type == want.type)
+    return 0;
   /* A conversion gives the old lock up first: it is not atomic, flock(2). */
   if (want.type != F_UNLCK && find_conflict(l, &want)) {
     struct lock un = want;
@@ -276,8 +288,10 @@ int vfs_posix_lock(struct task *t, struct file *f, int cmd, struct flock *fl) {
   bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
   bool get = cmd == F_GETLK || cmd == F_OFD_GETLK, wait = cmd == F_SETLKW || cmd == F_OFD_SETLKW;
   struct fdtable *table = t->files;
-  struct lock want = {.kind = ofd ? LOCK_OFD : LOCK_POSIX, .owner = ofd ? (void *)f : table,
-                      .pid = t->proc->pid->nr, .type = fl->l_type};
+  struct lock want = {.kind = ofd ? LOCK_OFD : LOCK_POSIX,
+                      .owner = ofd ? (void *)f : table,
+                      .pid = t->proc->pid->nr,
+                      .type = fl->l_type};
   if (!f->inode)
     return -EINVAL;
   if (ofd && fl->l_pid)

@@ -29,8 +29,8 @@ void mount_put(struct mount *m) {
 struct mount *mount_at_borrow(const struct mount *parent, const struct dentry *d) {
   struct mount *m;
   LIST_FOREACH(m, &parent->children, child_link)
-    if (m->mountpoint == d)
-      return m;
+  if (m->mountpoint == d)
+    return m;
   return NULL;
 }
 
@@ -56,7 +56,8 @@ static void table_changed(struct vfs *v) {
   waitq_wake_all(&v->mounts_wq, EPOLLERR | EPOLLPRI);
 }
 
-static struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root, unsigned flags, const char *source) {
+static struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root, unsigned flags,
+                                 const char *source) {
   struct mount *m = calloc(1, sizeof *m);
   char *s = strdup(source ? source : "none");
   if (!m || !s) {
@@ -97,8 +98,8 @@ static void attach(struct mount_ns *ns, struct mount *m, struct mount *parent, s
     LIST_INSERT_HEAD(&ns->mounts, m, ns_link);
 }
 
-/* Take m off the tree. The namespace's reference is the caller's now. m keeps its parent until it is freed, so that open files
- * in it still have a place; what it covered shows again. */
+/* Take m off the tree. The namespace's reference is the caller's now. m keeps its parent until it is freed, so that
+ * open files in it still have a place; what it covered shows again. */
 static void detach(struct mount *m) {
   LIST_REMOVE(m, ns_link);
   m->ns->nmounts--;
@@ -210,7 +211,7 @@ static bool busy(const struct mount *m, unsigned callers) {
   unsigned n = 0;
   struct mount *c;
   LIST_FOREACH(c, &m->children, child_link)
-    n++;
+  n++;
   return n || m->ref.n > 1 + callers;
 }
 
@@ -344,7 +345,8 @@ int vfs_pivot_root(struct task *t, const struct path *p, const struct path *put_
   if (put_old->dentry->nmounts || height_of(old) >= DEPTH_MAX)
     return -EBUSY;
   path_get(&root);
-  /* new leaves its place and becomes the root; old is hung onto put_old. The namespace's references stay as they are. */
+  /* new leaves its place and becomes the root; old is hung onto put_old. The namespace's references stay as they are.
+   */
   struct mount *parent = new->parent;
   struct dentry *at = new->mountpoint;
   LIST_REMOVE(new, child_link);
@@ -419,7 +421,8 @@ static int make_entry(const struct path *parent, const char *name, uint32_t mode
 }
 
 /* Walks `path` component by component, making what is missing: directories, and for the last one `last_mode`. */
-static int make_path(const struct path *root, const char *path, uint32_t dir_mode, uint32_t last_mode, struct path *out) {
+static int make_path(const struct path *root, const char *path, uint32_t dir_mode, uint32_t last_mode,
+                     struct path *out) {
   struct nameidata nd;
   char *copy = strdup(path), *at = copy;
   if (!copy)

@@ -93,7 +93,8 @@ static void nd_init(struct nameidata *nd, struct task *t, const struct cred *cre
   nd->flags = flags;
 }
 
-int nd_start(struct nameidata *nd, struct task *t, const struct cred *cred, int dfd, const char **name, unsigned flags) {
+int nd_start(struct nameidata *nd, struct task *t, const struct cred *cred, int dfd, const char **name,
+             unsigned flags) {
   nd_init(nd, t, cred ? cred : task_cred(t), flags);
   const char *s = *name;
   if (!*s && !(flags & LOOKUP_EMPTY))

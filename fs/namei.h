@@ -14,7 +14,7 @@
 #define MAY_EXEC X_OK
 #define MAY_WRITE W_OK
 #define MAY_READ R_OK
-#define GUEST_O_LARGEFILE 0100000 /* the kernel's; glibc's is 0 on x86-64 */
+#define GUEST_O_LARGEFILE 0100000     /* the kernel's; glibc's is 0 on x86-64 */
 #define GUEST_O_TMPFILE_BIT 020000000 /* O_TMPFILE without O_DIRECTORY */
 #define RENAME_FLAGS_KNOWN (RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)
 
@@ -31,27 +31,27 @@ int dcache_move(struct dentry *d, struct dentry *dst, bool exchange);
 /* The child `name` of dir, counted, positive or negative, asking the file system if need be. `locked`: the caller holds
  * dir's dir_lock. May park. */
 int dentry_lookup(struct dentry *dir, const char *name, unsigned len, uint32_t hash, bool locked, struct dentry **out);
-void dcache_forget_super(struct super *sb); /* its unused dentries; nobody uses any */
+void dcache_forget_super(struct super *sb);                             /* its unused dentries; nobody uses any */
 bool dentry_is_below(const struct dentry *d, const struct dentry *top); /* or equal */
 
 /* ---- namei.c ---- */
 enum last_type { LAST_NORM, LAST_ROOT, LAST_DOT, LAST_DOTDOT };
 
 struct nameidata {
-  struct task *t;            /* NULL: kernel-internal */
-  const struct cred *cred;   /* NULL: no permission checks */
-  struct path root, path;    /* counted */
-  unsigned flags;            /* LOOKUP_* */
+  struct task *t;          /* NULL: kernel-internal */
+  const struct cred *cred; /* NULL: no permission checks */
+  struct path root, path;  /* counted */
+  unsigned flags;          /* LOOKUP_* */
   enum last_type last_type;
-  bool trailing;             /* the last component was followed by a slash */
-  bool jumped;               /* the last step was a magic link */
-  const char *last;          /* within the name or a link body */
+  bool trailing;    /* the last component was followed by a slash */
+  bool jumped;      /* the last step was a magic link */
+  const char *last; /* within the name or a link body */
   unsigned last_len;
   int links, depth;
   const char *rest[MAX_SYMLINKS]; /* what follows the links whose bodies are being walked */
-  struct link_body {         /* keeps the bodies alive */
-    struct inode *inode;     /* counted: the body is inode->link */
-    char *buf;               /* putname() */
+  struct link_body {              /* keeps the bodies alive */
+    struct inode *inode;          /* counted: the body is inode->link */
+    char *buf;                    /* putname() */
   } body[MAX_SYMLINKS];
 };
 
@@ -63,8 +63,8 @@ void nd_end(struct nameidata *nd);
 int nd_walk(struct nameidata *nd, const char *name);
 /* The last component, without creating: 0, or 1 and *name is what to nd_walk() next (NULL: a magic link, arrived). */
 int nd_last(struct nameidata *nd, const char **name);
-/* d (counted) is an entry of nd->path: 1 and *name if it is a link that was followed. Else nd->path moves to it (positive
- * entries only) and across mounts. */
+/* d (counted) is an entry of nd->path: 1 and *name if it is a link that was followed. Else nd->path moves to it
+ * (positive entries only) and across mounts. */
 int nd_step(struct nameidata *nd, struct dentry *d, bool follow, const char **name);
 int nd_complete(struct nameidata *nd); /* the checks at the end of a lookup */
 int vfs_lookup_cred(struct task *t, const struct cred *c, int dfd, const char *name, unsigned flags, struct path *out);
@@ -85,8 +85,12 @@ void new_inode_attr(const struct cred *c, const struct inode *dir, uint32_t mode
 int inode_permission(const struct cred *c, const struct mount *m, const struct inode *i, int mask);
 bool cred_owns(const struct cred *c, const struct inode *i); /* owner or CAP_FOWNER */
 bool cred_cap(const struct cred *c, int cap);                /* NULL: yes */
-static inline const struct cred *task_cred(const struct task *t) { return t ? t->cred : NULL; }
-static inline bool mount_readonly(const struct mount *m) { return (m->flags & MS_RDONLY) || m->sb->readonly; }
+static inline const struct cred *task_cred(const struct task *t) {
+  return t ? t->cred : NULL;
+}
+static inline bool mount_readonly(const struct mount *m) {
+  return (m->flags & MS_RDONLY) || m->sb->readonly;
+}
 
 /* ---- attr.c ---- */
 int vfs_remove_privs(struct file *f);

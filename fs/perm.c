@@ -4,7 +4,9 @@
 #include <linux/securebits.h>
 #include <unistd.h>
 
-bool cred_cap(const struct cred *c, int cap) { return !c || cred_has_cap(c, cap); }
+bool cred_cap(const struct cred *c, int cap) {
+  return !c || cred_has_cap(c, cap);
+}
 
 bool cred_owns(const struct cred *c, const struct inode *i) {
   return !c || c->fsuid == i->uid || cred_has_cap(c, CAP_FOWNER);

@@ -153,8 +153,12 @@ static int shm_file(size_t len, const char *name, struct file **out) {
   return tmpfs_anon_file(kernel_current(), len, name, 0, out);
 }
 
-static unsigned file_mount_flags(const struct file *f) { return f->mnt ? f->mnt->flags : 0; }
-static int file_stat(struct file *f, struct stat *st) { return vfs_fgetattr(f, st, NULL); }
+static unsigned file_mount_flags(const struct file *f) {
+  return f->mnt ? f->mnt->flags : 0;
+}
+static int file_stat(struct file *f, struct stat *st) {
+  return vfs_fgetattr(f, st, NULL);
+}
 
 static struct fs_ctx *fs_ctx_get_hook(struct fs_ctx *f) {
   ref_get(&f->ref);
@@ -204,8 +208,12 @@ static void set_path(struct path *at, const struct path *p) {
   path_get(at);
   path_put(&old);
 }
-void fs_ctx_set_root(struct fs_ctx *f, const struct path *p) { set_path(&f->root, p); }
-void fs_ctx_set_pwd(struct fs_ctx *f, const struct path *p) { set_path(&f->pwd, p); }
+void fs_ctx_set_root(struct fs_ctx *f, const struct path *p) {
+  set_path(&f->root, p);
+}
+void fs_ctx_set_pwd(struct fs_ctx *f, const struct path *p) {
+  set_path(&f->pwd, p);
+}
 
 void vfs_install_hooks(struct kernel *k) {
   k->hooks.open_exec = open_exec;

@@ -10,7 +10,9 @@
 #define XATTR_SIZE_LIMIT 65536
 #define XATTR_SET_MAX (1 << 20) /* of one inode: guests must not fill the Sentry with them */
 
-static bool has_prefix(const char *name, const char *prefix) { return !strncmp(name, prefix, strlen(prefix)); }
+static bool has_prefix(const char *name, const char *prefix) {
+  return !strncmp(name, prefix, strlen(prefix));
+}
 
 /* xattr_permission and the name spaces' own rules. */
 static int xattr_allowed(struct task *t, const struct path *p, const char *name, bool write) {
@@ -115,7 +117,9 @@ struct xattr {
   size_t len;
 };
 
-static int xattr_cmp(const struct xattr *a, const struct xattr *b) { return strcmp(a->name, b->name); }
+static int xattr_cmp(const struct xattr *a, const struct xattr *b) {
+  return strcmp(a->name, b->name);
+}
 RB_GENERATE_INTERNAL(xattr_tree, xattr, link, xattr_cmp, static __attribute__((unused)))
 
 static struct xattr *find(struct xattr_set *s, const char *name) {

@@ -16,15 +16,20 @@ static int64_t do_chmod(struct task *t, int dfd, uint64_t uname, uint64_t mode, 
   int r = vfs_lookup_user(t, dfd, uname, lookup_flags(at), &p);
   return r ? r : vfs_setattr(t, &p, &ia, 0);
 }
-SYSCALL_HANDLER(chmod) { return do_chmod(t, AT_FDCWD, a[0], a[1], 0); }
-SYSCALL_HANDLER(fchmodat) { return do_chmod(t, (int)a[0], a[1], a[2], 0); }
+SYSCALL_HANDLER(chmod) {
+  return do_chmod(t, AT_FDCWD, a[0], a[1], 0);
+}
+SYSCALL_HANDLER(fchmodat) {
+  return do_chmod(t, (int)a[0], a[1], a[2], 0);
+}
 SYSCALL_HANDLER(fchmodat2) {
   if ((int)a[3] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
     return -EINVAL;
   return do_chmod(t, (int)a[0], a[1], a[2], (int)a[3]);
 }
 
-/* On an open file. Of those without a path (pipes, sockets) nobody sees mode and owner but by fstat, which shows the usual. */
+/* On an open file. Of those without a path (pipes, sockets) nobody sees mode and owner but by fstat, which shows the
+ * usual. */
 static int64_t fd_setattr(struct task *t, int fd, struct iattr *ia) {
   AUTO_FILE f = fd_file(t->files, fd);
   if (!f)
@@ -57,8 +62,12 @@ static int64_t do_chown(struct task *t, int dfd, uint64_t uname, uint64_t uid, u
   int r = vfs_lookup_user(t, dfd, uname, lookup_flags(at), &p);
   return r ? r : vfs_setattr(t, &p, &ia, 0);
 }
-SYSCALL_HANDLER(chown) { return do_chown(t, AT_FDCWD, a[0], a[1], a[2], 0); }
-SYSCALL_HANDLER(lchown) { return do_chown(t, AT_FDCWD, a[0], a[1], a[2], AT_SYMLINK_NOFOLLOW); }
+SYSCALL_HANDLER(chown) {
+  return do_chown(t, AT_FDCWD, a[0], a[1], a[2], 0);
+}
+SYSCALL_HANDLER(lchown) {
+  return do_chown(t, AT_FDCWD, a[0], a[1], a[2], AT_SYMLINK_NOFOLLOW);
+}
 SYSCALL_HANDLER(fchownat) {
   if ((int)a[4] & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
     return -EINVAL;
@@ -142,8 +151,12 @@ static int64_t utimes_call(struct task *t, int dfd, uint64_t uname, uint64_t utv
   }
   return do_utimes(t, dfd, uname, utv ? ts : NULL, 0);
 }
-SYSCALL_HANDLER(utimes) { return utimes_call(t, AT_FDCWD, a[0], a[1]); }
-SYSCALL_HANDLER(futimesat) { return utimes_call(t, (int)a[0], a[1], a[2]); }
+SYSCALL_HANDLER(utimes) {
+  return utimes_call(t, AT_FDCWD, a[0], a[1]);
+}
+SYSCALL_HANDLER(futimesat) {
+  return utimes_call(t, (int)a[0], a[1], a[2]);
+}
 
 SYSCALL_HANDLER(utime) {
   struct utimbuf b;

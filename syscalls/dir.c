@@ -73,5 +73,9 @@ static int64_t getdents_call(struct task *t, int fd, uint64_t ubuf, unsigned cou
   return r;
 }
 
-SYSCALL_HANDLER(getdents64) { return getdents_call(t, (int)a[0], a[1], (unsigned)a[2], false); }
-SYSCALL_HANDLER(getdents) { return getdents_call(t, (int)a[0], a[1], (unsigned)a[2], true); }
+SYSCALL_HANDLER(getdents64) {
+  return getdents_call(t, (int)a[0], a[1], (unsigned)a[2], false);
+}
+SYSCALL_HANDLER(getdents) {
+  return getdents_call(t, (int)a[0], a[1], (unsigned)a[2], true);
+}

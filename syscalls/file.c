@@ -4,7 +4,7 @@
 #include <linux/openat2.h>
 
 #define OPEN_FLAGS_KNOWN                                                                                               \
-  (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT |   \
+  (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_DSYNC | O_ASYNC | O_DIRECT | \
    GUEST_O_LARGEFILE | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
 
 static int64_t do_open(struct task *t, int dfd, uint64_t uname, const struct open_how_k *how) {
@@ -32,9 +32,15 @@ static int64_t open_flags(struct task *t, int dfd, uint64_t uname, int flags, ui
   return do_open(t, dfd, uname, &how);
 }
 
-SYSCALL_HANDLER(open) { return open_flags(t, AT_FDCWD, a[0], (int)a[1], a[2]); }
-SYSCALL_HANDLER(openat) { return open_flags(t, (int)a[0], a[1], (int)a[2], a[3]); }
-SYSCALL_HANDLER(creat) { return open_flags(t, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]); }
+SYSCALL_HANDLER(open) {
+  return open_flags(t, AT_FDCWD, a[0], (int)a[1], a[2]);
+}
+SYSCALL_HANDLER(openat) {
+  return open_flags(t, (int)a[0], a[1], (int)a[2], a[3]);
+}
+SYSCALL_HANDLER(creat) {
+  return open_flags(t, AT_FDCWD, a[0], O_CREAT | O_WRONLY | O_TRUNC, a[1]);
+}
 
 /* Structures that grow: shorter is an error below the first version, longer must be zero behind what is known. */
 static int copy_how(struct open_how *h, uint64_t src, size_t size) {

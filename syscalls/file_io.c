@@ -45,10 +45,18 @@ static int64_t rw_buffer(struct task *t, const uint64_t a[6], bool write, bool a
   return r ? r : rw_uio(f, &u, write, at ? &pos : NULL);
 }
 
-SYSCALL_HANDLER(read) { return rw_buffer(t, a, false, false); }
-SYSCALL_HANDLER(write) { return rw_buffer(t, a, true, false); }
-SYSCALL_HANDLER(pread64) { return rw_buffer(t, a, false, true); }
-SYSCALL_HANDLER(pwrite64) { return rw_buffer(t, a, true, true); }
+SYSCALL_HANDLER(read) {
+  return rw_buffer(t, a, false, false);
+}
+SYSCALL_HANDLER(write) {
+  return rw_buffer(t, a, true, false);
+}
+SYSCALL_HANDLER(pread64) {
+  return rw_buffer(t, a, false, true);
+}
+SYSCALL_HANDLER(pwrite64) {
+  return rw_buffer(t, a, true, true);
+}
 
 static int set_rwf(struct file *f, struct uio *u, int rwf, bool write) {
   if (rwf & ~RWF_KNOWN)
@@ -85,10 +93,22 @@ static int64_t rw_vector(struct task *t, const uint64_t a[6], bool write, bool a
   return r;
 }
 
-SYSCALL_HANDLER(readv) { return rw_vector(t, a, false, false, 0); }
-SYSCALL_HANDLER(writev) { return rw_vector(t, a, true, false, 0); }
-SYSCALL_HANDLER(preadv) { return rw_vector(t, a, false, true, 0); }
-SYSCALL_HANDLER(pwritev) { return rw_vector(t, a, true, true, 0); }
+SYSCALL_HANDLER(readv) {
+  return rw_vector(t, a, false, false, 0);
+}
+SYSCALL_HANDLER(writev) {
+  return rw_vector(t, a, true, false, 0);
+}
+SYSCALL_HANDLER(preadv) {
+  return rw_vector(t, a, false, true, 0);
+}
+SYSCALL_HANDLER(pwritev) {
+  return rw_vector(t, a, true, true, 0);
+}
 /* Position -1 is the file's own. */
-SYSCALL_HANDLER(preadv2) { return rw_vector(t, a, false, (int64_t)a[3] != -1, (int)a[5]); }
-SYSCALL_HANDLER(pwritev2) { return rw_vector(t, a, true, (int64_t)a[3] != -1, (int)a[5]); }
+SYSCALL_HANDLER(preadv2) {
+  return rw_vector(t, a, false, (int64_t)a[3] != -1, (int)a[5]);
+}
+SYSCALL_HANDLER(pwritev2) {
+  return rw_vector(t, a, true, (int64_t)a[3] != -1, (int)a[5]);
+}

@@ -6,7 +6,7 @@
 #include <sys/mount.h>
 
 #define MNT_FLAGS                                                                                                      \
-  (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME |            \
+  (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME |          \
    MS_NOSYMFOLLOW)
 #define MS_MGC_VAL_K 0xC0ED0000ul
 #define PROPAGATION (MS_SHARED | MS_PRIVATE | MS_SLAVE | MS_UNBINDABLE)

@@ -17,16 +17,24 @@ static int64_t do_mkdir(struct task *t, int dfd, uint64_t uname, uint64_t mode) 
   AUTO_NAME n = getname_user(uname, &err);
   return n ? vfs_mkdir(t, dfd, n, (uint32_t)mode) : err;
 }
-SYSCALL_HANDLER(mkdir) { return do_mkdir(t, AT_FDCWD, a[0], a[1]); }
-SYSCALL_HANDLER(mkdirat) { return do_mkdir(t, (int)a[0], a[1], a[2]); }
+SYSCALL_HANDLER(mkdir) {
+  return do_mkdir(t, AT_FDCWD, a[0], a[1]);
+}
+SYSCALL_HANDLER(mkdirat) {
+  return do_mkdir(t, (int)a[0], a[1], a[2]);
+}
 
 static int64_t do_mknod(struct task *t, int dfd, uint64_t uname, uint64_t mode, uint64_t dev) {
   int err = 0;
   AUTO_NAME n = getname_user(uname, &err);
   return n ? vfs_mknod(t, dfd, n, (uint32_t)mode, decode_dev(dev)) : err;
 }
-SYSCALL_HANDLER(mknod) { return do_mknod(t, AT_FDCWD, a[0], a[1], a[2]); }
-SYSCALL_HANDLER(mknodat) { return do_mknod(t, (int)a[0], a[1], a[2], a[3]); }
+SYSCALL_HANDLER(mknod) {
+  return do_mknod(t, AT_FDCWD, a[0], a[1], a[2]);
+}
+SYSCALL_HANDLER(mknodat) {
+  return do_mknod(t, (int)a[0], a[1], a[2], a[3]);
+}
 
 static int64_t do_link(struct task *t, int ofd, uint64_t uold, int nfd, uint64_t unew, int flags) {
   int err = 0;
@@ -34,8 +42,12 @@ static int64_t do_link(struct task *t, int ofd, uint64_t uold, int nfd, uint64_t
   AUTO_NAME n = o ? getname_user(unew, &err) : NULL;
   return n ? vfs_link(t, ofd, o, nfd, n, flags) : err;
 }
-SYSCALL_HANDLER(link) { return do_link(t, AT_FDCWD, a[0], AT_FDCWD, a[1], 0); }
-SYSCALL_HANDLER(linkat) { return do_link(t, (int)a[0], a[1], (int)a[2], a[3], (int)a[4]); }
+SYSCALL_HANDLER(link) {
+  return do_link(t, AT_FDCWD, a[0], AT_FDCWD, a[1], 0);
+}
+SYSCALL_HANDLER(linkat) {
+  return do_link(t, (int)a[0], a[1], (int)a[2], a[3], (int)a[4]);
+}
 
 static int64_t do_symlink(struct task *t, uint64_t utarget, int dfd, uint64_t uname) {
   int err = 0;
@@ -43,8 +55,12 @@ static int64_t do_symlink(struct task *t, uint64_t utarget, int dfd, uint64_t un
   AUTO_NAME n = target ? getname_user(uname, &err) : NULL;
   return n ? vfs_symlink(t, target, dfd, n) : err;
 }
-SYSCALL_HANDLER(symlink) { return do_symlink(t, a[0], AT_FDCWD, a[1]); }
-SYSCALL_HANDLER(symlinkat) { return do_symlink(t, a[0], (int)a[1], a[2]); }
+SYSCALL_HANDLER(symlink) {
+  return do_symlink(t, a[0], AT_FDCWD, a[1]);
+}
+SYSCALL_HANDLER(symlinkat) {
+  return do_symlink(t, a[0], (int)a[1], a[2]);
+}
 
 static int64_t do_unlink(struct task *t, int dfd, uint64_t uname, bool dir) {
   int err = 0;
@@ -53,8 +69,12 @@ static int64_t do_unlink(struct task *t, int dfd, uint64_t uname, bool dir) {
     return err;
   return dir ? vfs_rmdir(t, dfd, n) : vfs_unlink(t, dfd, n);
 }
-SYSCALL_HANDLER(unlink) { return do_unlink(t, AT_FDCWD, a[0], false); }
-SYSCALL_HANDLER(rmdir) { return do_unlink(t, AT_FDCWD, a[0], true); }
+SYSCALL_HANDLER(unlink) {
+  return do_unlink(t, AT_FDCWD, a[0], false);
+}
+SYSCALL_HANDLER(rmdir) {
+  return do_unlink(t, AT_FDCWD, a[0], true);
+}
 SYSCALL_HANDLER(unlinkat) {
   if ((int)a[2] & ~AT_REMOVEDIR)
     return -EINVAL;
@@ -67,9 +87,15 @@ static int64_t do_rename(struct task *t, int ofd, uint64_t uold, int nfd, uint64
   AUTO_NAME n = o ? getname_user(unew, &err) : NULL;
   return n ? vfs_rename(t, ofd, o, nfd, n, flags) : err;
 }
-SYSCALL_HANDLER(rename) { return do_rename(t, AT_FDCWD, a[0], AT_FDCWD, a[1], 0); }
-SYSCALL_HANDLER(renameat) { return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], 0); }
-SYSCALL_HANDLER(renameat2) { return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], (unsigned)a[4]); }
+SYSCALL_HANDLER(rename) {
+  return do_rename(t, AT_FDCWD, a[0], AT_FDCWD, a[1], 0);
+}
+SYSCALL_HANDLER(renameat) {
+  return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], 0);
+}
+SYSCALL_HANDLER(renameat2) {
+  return do_rename(t, (int)a[0], a[1], (int)a[2], a[3], (unsigned)a[4]);
+}
 
 static int64_t do_readlink(struct task *t, int dfd, uint64_t uname, uint64_t ubuf, int size) {
   int err = 0;
@@ -85,8 +111,12 @@ static int64_t do_readlink(struct task *t, int dfd, uint64_t uname, uint64_t ubu
   len = len < size ? len : size;
   return copy_to_user(ubuf, buf, (size_t)len) ? -EFAULT : len;
 }
-SYSCALL_HANDLER(readlink) { return do_readlink(t, AT_FDCWD, a[0], a[1], (int)a[2]); }
-SYSCALL_HANDLER(readlinkat) { return do_readlink(t, (int)a[0], a[1], a[2], (int)a[3]); }
+SYSCALL_HANDLER(readlink) {
+  return do_readlink(t, AT_FDCWD, a[0], a[1], (int)a[2]);
+}
+SYSCALL_HANDLER(readlinkat) {
+  return do_readlink(t, (int)a[0], a[1], a[2], (int)a[3]);
+}
 
 /* ---- where a process stands ---- */
 
@@ -162,4 +192,6 @@ SYSCALL_HANDLER(name_to_handle_at) {
   return r ? r : -EOPNOTSUPP;
 }
 
-SYSCALL_HANDLER(open_by_handle_at) { return cred_has_cap(t->cred, CAP_DAC_READ_SEARCH) ? -EOPNOTSUPP : -EPERM; }
+SYSCALL_HANDLER(open_by_handle_at) {
+  return cred_has_cap(t->cred, CAP_DAC_READ_SEARCH) ? -EOPNOTSUPP : -EPERM;
+}

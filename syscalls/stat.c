@@ -7,7 +7,9 @@
 
 #define ST_VALID 0x0020
 
-static int64_t put_stat(uint64_t ust, const struct stat *st) { return put_user(ust, st); }
+static int64_t put_stat(uint64_t ust, const struct stat *st) {
+  return put_user(ust, st);
+}
 
 /* Of a name relative to dfd, or with AT_EMPTY_PATH of dfd itself, which may be a file without a path. */
 static int stat_at(struct task *t, int dfd, uint64_t uname, int flags, struct stat *st, struct timespec *btime,
@@ -48,8 +50,12 @@ static int64_t stat_call(struct task *t, int dfd, uint64_t uname, int flags, uin
   return r ? r : put_stat(ust, &st);
 }
 
-SYSCALL_HANDLER(stat) { return stat_call(t, AT_FDCWD, a[0], 0, a[1]); }
-SYSCALL_HANDLER(lstat) { return stat_call(t, AT_FDCWD, a[0], AT_SYMLINK_NOFOLLOW, a[1]); }
+SYSCALL_HANDLER(stat) {
+  return stat_call(t, AT_FDCWD, a[0], 0, a[1]);
+}
+SYSCALL_HANDLER(lstat) {
+  return stat_call(t, AT_FDCWD, a[0], AT_SYMLINK_NOFOLLOW, a[1]);
+}
 
 SYSCALL_HANDLER(fstat) {
   AUTO_FILE f = fd_file_raw(t->files, (int)a[0]);
@@ -84,11 +90,18 @@ SYSCALL_HANDLER(statx) {
   int r = stat_at(t, (int)a[0], a[1], flags, &st, &btime, &where);
   if (r)
     return r;
-  struct statx x = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME, .stx_blksize = (uint32_t)st.st_blksize,
-                    .stx_nlink = (uint32_t)st.st_nlink, .stx_uid = st.st_uid, .stx_gid = st.st_gid,
-                    .stx_mode = (uint16_t)st.st_mode, .stx_ino = st.st_ino, .stx_size = (uint64_t)st.st_size,
-                    .stx_blocks = (uint64_t)st.st_blocks, .stx_rdev_major = major(st.st_rdev),
-                    .stx_rdev_minor = minor(st.st_rdev), .stx_dev_major = major(st.st_dev),
+  struct statx x = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME,
+                    .stx_blksize = (uint32_t)st.st_blksize,
+                    .stx_nlink = (uint32_t)st.st_nlink,
+                    .stx_uid = st.st_uid,
+                    .stx_gid = st.st_gid,
+                    .stx_mode = (uint16_t)st.st_mode,
+                    .stx_ino = st.st_ino,
+                    .stx_size = (uint64_t)st.st_size,
+                    .stx_blocks = (uint64_t)st.st_blocks,
+                    .stx_rdev_major = major(st.st_rdev),
+                    .stx_rdev_minor = minor(st.st_rdev),
+                    .stx_dev_major = major(st.st_dev),
                     .stx_dev_minor = minor(st.st_dev)};
   x.stx_atime = sx_time(st.st_atim);
   x.stx_mtime = sx_time(st.st_mtim);
@@ -147,6 +160,12 @@ static int64_t access_call(struct task *t, int dfd, uint64_t uname, int mode, in
   return name ? vfs_access_at(t, dfd, name, mode, flags) : err;
 }
 
-SYSCALL_HANDLER(access) { return access_call(t, AT_FDCWD, a[0], (int)a[1], 0); }
-SYSCALL_HANDLER(faccessat) { return access_call(t, (int)a[0], a[1], (int)a[2], 0); }
-SYSCALL_HANDLER(faccessat2) { return access_call(t, (int)a[0], a[1], (int)a[2], (int)a[3]); }
+SYSCALL_HANDLER(access) {
+  return access_call(t, AT_FDCWD, a[0], (int)a[1], 0);
+}
+SYSCALL_HANDLER(faccessat) {
+  return access_call(t, (int)a[0], a[1], (int)a[2], 0);
+}
+SYSCALL_HANDLER(faccessat2) {
+  return access_call(t, (int)a[0], a[1], (int)a[2], (int)a[3]);
+}

@@ -7,8 +7,12 @@ static int64_t do_fsync(struct task *t, int fd, bool datasync) {
     return -EBADF;
   return f->ops->fsync ? f->ops->fsync(f, datasync) : -EINVAL;
 }
-SYSCALL_HANDLER(fsync) { return do_fsync(t, (int)a[0], false); }
-SYSCALL_HANDLER(fdatasync) { return do_fsync(t, (int)a[0], true); }
+SYSCALL_HANDLER(fsync) {
+  return do_fsync(t, (int)a[0], false);
+}
+SYSCALL_HANDLER(fdatasync) {
+  return do_fsync(t, (int)a[0], true);
+}
 
 SYSCALL_HANDLER(sync) {
   if (t->fs->ns)

@@ -46,9 +46,15 @@ static int64_t do_set(struct task *t, const uint64_t a[6], enum how how) {
   free(val);
   return r;
 }
-SYSCALL_HANDLER(setxattr) { return do_set(t, a, FOLLOW); }
-SYSCALL_HANDLER(lsetxattr) { return do_set(t, a, NOFOLLOW); }
-SYSCALL_HANDLER(fsetxattr) { return do_set(t, a, BY_FD); }
+SYSCALL_HANDLER(setxattr) {
+  return do_set(t, a, FOLLOW);
+}
+SYSCALL_HANDLER(lsetxattr) {
+  return do_set(t, a, NOFOLLOW);
+}
+SYSCALL_HANDLER(fsetxattr) {
+  return do_set(t, a, BY_FD);
+}
 
 /* Fetch with fn into a buffer for `size` bytes (0: ask for the size) and hand it out. */
 static int64_t fetch(struct task *t, const struct path *p, const char *name, uint64_t ubuf, uint64_t size) {
@@ -71,18 +77,30 @@ static int64_t do_get(struct task *t, const uint64_t a[6], enum how how) {
     r = get_path(t, a[0], how, &p);
   return r ? r : fetch(t, &p, name, a[2], a[3]);
 }
-SYSCALL_HANDLER(getxattr) { return do_get(t, a, FOLLOW); }
-SYSCALL_HANDLER(lgetxattr) { return do_get(t, a, NOFOLLOW); }
-SYSCALL_HANDLER(fgetxattr) { return do_get(t, a, BY_FD); }
+SYSCALL_HANDLER(getxattr) {
+  return do_get(t, a, FOLLOW);
+}
+SYSCALL_HANDLER(lgetxattr) {
+  return do_get(t, a, NOFOLLOW);
+}
+SYSCALL_HANDLER(fgetxattr) {
+  return do_get(t, a, BY_FD);
+}
 
 static int64_t do_list(struct task *t, const uint64_t a[6], enum how how) {
   AUTO_PATH p = {0};
   int r = get_path(t, a[0], how, &p);
   return r ? r : fetch(t, &p, NULL, a[1], a[2]);
 }
-SYSCALL_HANDLER(listxattr) { return do_list(t, a, FOLLOW); }
-SYSCALL_HANDLER(llistxattr) { return do_list(t, a, NOFOLLOW); }
-SYSCALL_HANDLER(flistxattr) { return do_list(t, a, BY_FD); }
+SYSCALL_HANDLER(listxattr) {
+  return do_list(t, a, FOLLOW);
+}
+SYSCALL_HANDLER(llistxattr) {
+  return do_list(t, a, NOFOLLOW);
+}
+SYSCALL_HANDLER(flistxattr) {
+  return do_list(t, a, BY_FD);
+}
 
 static int64_t do_remove(struct task *t, const uint64_t a[6], enum how how) {
   char name[NAME_CAP];
@@ -92,6 +110,12 @@ static int64_t do_remove(struct task *t, const uint64_t a[6], enum how how) {
     r = get_path(t, a[0], how, &p);
   return r ? r : vfs_removexattr(t, &p, name);
 }
-SYSCALL_HANDLER(removexattr) { return do_remove(t, a, FOLLOW); }
-SYSCALL_HANDLER(lremovexattr) { return do_remove(t, a, NOFOLLOW); }
-SYSCALL_HANDLER(fremovexattr) { return do_remove(t, a, BY_FD); }
+SYSCALL_HANDLER(removexattr) {
+  return do_remove(t, a, FOLLOW);
+}
+SYSCALL_HANDLER(lremovexattr) {
+  return do_remove(t, a, NOFOLLOW);
+}
+SYSCALL_HANDLER(fremovexattr) {
+  return do_remove(t, a, BY_FD);
+}

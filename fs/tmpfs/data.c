@@ -1,6 +1,6 @@
 /*
- * Where a file's bytes are: heap or memfd, and what they count. Blocks of a memfd are counted by asking the host, but not
- * on writes within the prefix that is known to be allocated already.
+ * Where a file's bytes are: heap or memfd, and what they count. Blocks of a memfd are counted by asking the host, but
+ * not on writes within the prefix that is known to be allocated already.
  */
 #include "../../core/errno.h"
 #include "../../core/fiber.h"

@@ -42,7 +42,9 @@ static struct tmpfs_ent *ent_alloc(const char *name) {
   return e;
 }
 
-static void dir_changed(struct inode *dir) { dir->mtime = dir->ctime = vfs_now(); }
+static void dir_changed(struct inode *dir) {
+  dir->mtime = dir->ctime = vfs_now();
+}
 
 /* Hangs e into dir, with a reference on i of its own. */
 static void ent_insert(struct inode *dir, struct tmpfs_ent *e, struct inode *i) {
@@ -153,7 +155,9 @@ static int tmpfs_link(struct inode *dir, struct dentry *parent, const char *name
   return 0;
 }
 
-static bool is_empty(const struct inode *dir) { return !RB_ROOT(&tmpfs_node(dir)->dir.names); }
+static bool is_empty(const struct inode *dir) {
+  return !RB_ROOT(&tmpfs_node(dir)->dir.names);
+}
 
 /* One name of i less. */
 static void unlinked(struct inode *dir, struct inode *i) {
@@ -283,7 +287,9 @@ static int dir_fsync(struct file *f, bool datasync) {
   return 0;
 }
 
-static void dir_release(struct file *f) { inode_put(f->priv); }
+static void dir_release(struct file *f) {
+  inode_put(f->priv);
+}
 
 const struct file_ops tmpfs_dir_fops = {
     .name = "tmpfs-dir",

@@ -116,8 +116,8 @@ static ssize_t write_chunk(struct inode *i, struct uio *u, off_t pos, size_t len
   return write_memfd(i, u, pos, len, *buf);
 }
 
-/* How many bytes the seals let be written, or -EPERM. Linux checks block by block: what lies in blocks within a size that
- * must not grow is written. */
+/* How many bytes the seals let be written, or -EPERM. Linux checks block by block: what lies in blocks within a size
+ * that must not grow is written. */
 static ssize_t sealed_room(const struct inode *i, size_t n, off_t pos) {
   unsigned seals = tmpfs_node(i)->file.seals;
   if (seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
@@ -245,7 +245,9 @@ static int tmpfs_fsync(struct file *f, bool datasync) {
   return 0;
 }
 
-static void tmpfs_release(struct file *f) { inode_put(f->priv); }
+static void tmpfs_release(struct file *f) {
+  inode_put(f->priv);
+}
 
 const struct file_ops tmpfs_file_fops = {
     .name = "tmpfs",
@@ -271,7 +273,9 @@ int tmpfs_getattr_file(struct inode *i, struct dentry *d) {
 
 /* ---- seals: memfd_create(2), fcntl(2) ---- */
 
-static struct inode *sealable(struct file *f) { return f->ops == &tmpfs_file_fops ? f->priv : NULL; }
+static struct inode *sealable(struct file *f) {
+  return f->ops == &tmpfs_file_fops ? f->priv : NULL;
+}
 
 int tmpfs_get_seals(struct file *f) {
   struct inode *i = sealable(f);
@@ -280,7 +284,8 @@ int tmpfs_get_seals(struct file *f) {
 
 int tmpfs_add_seals(struct file *f, unsigned seals) {
   struct inode *i = sealable(f);
-  const unsigned known = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | 0x20; /* EXEC */
+  const unsigned known =
+      F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_FUTURE_WRITE | 0x20; /* EXEC */
   if (!file_can_write(f))
     return -EPERM;
   if (!i || (seals & ~known))

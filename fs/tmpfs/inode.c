@@ -37,8 +37,8 @@ int tmpfs_new_inode(struct tmpfs_sb *ts, const struct iattr *a, dev_t rdev, stru
   return 0;
 }
 
-/* A directory that goes away with entries in it (the file system is being taken down) hands the directories among them over
- * to a list, which the outermost call works off: recursion could be as deep as guests make trees. */
+/* A directory that goes away with entries in it (the file system is being taken down) hands the directories among them
+ * over to a list, which the outermost call works off: recursion could be as deep as guests make trees. */
 static void doom(struct inode *child) {
   if (!S_ISDIR(child->mode)) {
     inode_put(child);

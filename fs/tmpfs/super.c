@@ -139,7 +139,9 @@ static int tmpfs_remount(struct super *sb, const char *options) {
   return 0;
 }
 
-static void tmpfs_kill(struct super *sb) { free(sb->priv); }
+static void tmpfs_kill(struct super *sb) {
+  free(sb->priv);
+}
 
 static const struct super_ops tmpfs_super_ops = {
     .statfs = tmpfs_statfs,
@@ -154,14 +156,14 @@ int tmpfs_mount(struct kernel *k, const char *options, struct super **out) {
   int r = ts ? 0 : -ENOMEM;
   if (!r) {
     sb->priv = ts;
-    *ts = (struct tmpfs_sb){.sb = sb, .mode = 01777, .max_bytes = blocks_of((off_t)(k->mem_total / 2)),
-                            .max_inodes = INODES_DEFAULT_MAX};
+    *ts = (struct tmpfs_sb){
+        .sb = sb, .mode = 01777, .max_bytes = blocks_of((off_t)(k->mem_total / 2)), .max_inodes = INODES_DEFAULT_MAX};
     r = parse_options(ts, options, k->mem_total);
   }
   if (!r) {
     show_options(ts, options && (strstr(options, "size=") || strstr(options, "nr_blocks=")));
-    struct iattr a = {.valid = ATTR_MODE | ATTR_UID | ATTR_GID, .mode = S_IFDIR | (ts->mode & 07777), .uid = ts->uid,
-                      .gid = ts->gid};
+    struct iattr a = {
+        .valid = ATTR_MODE | ATTR_UID | ATTR_GID, .mode = S_IFDIR | (ts->mode & 07777), .uid = ts->uid, .gid = ts->gid};
     r = tmpfs_new_inode(ts, &a, 0, &root);
   }
   if (!r && !(sb->root = dentry_new_root(sb, root)))
@@ -204,7 +206,9 @@ int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned sea
   if (len > INT64_MAX)
     return -EINVAL;
   struct task *t = task_current();
-  struct iattr a = {.valid = ATTR_MODE | ATTR_UID | ATTR_GID, .mode = S_IFREG | 0777, .uid = t ? t->cred->fsuid : 0,
+  struct iattr a = {.valid = ATTR_MODE | ATTR_UID | ATTR_GID,
+                    .mode = S_IFREG | 0777,
+                    .uid = t ? t->cred->fsuid : 0,
                     .gid = t ? t->cred->fsgid : 0};
   struct inode *i;
   int r = tmpfs_new_inode(m->sb->priv, &a, 0, &i);
