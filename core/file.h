@@ -19,6 +19,7 @@ struct dentry;
 struct mount;
 struct inode;
 struct pipe;
+struct sbuf;
 
 /* Directory reading: emit() returns false when the caller's buffer is full; the entry was then not taken. */
 struct dir_ctx {
@@ -55,6 +56,8 @@ struct file_ops {
   /* open() of /proc/PID/fd/N where the file has no dentry (pipes, host descriptors): another open file on the same object;
    * flags as of open(2). NULL: -ENXIO, as for sockets. */
   int (*reopen)(struct file *f, int flags, struct file **out);
+  /* What /proc/PID/fdinfo/N shows of it beside the common lines; NULL: nothing. fs/sbuf.h */
+  void (*fdinfo)(struct file *f, struct sbuf *b);
   /* The last reference is gone. */
   void (*release)(struct file *f);
 };

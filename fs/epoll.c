@@ -1,6 +1,7 @@
 #include "anon.h"
 #include "../core/errno.h"
 #include "../core/task.h"
+#include "sbuf.h"
 #include "vfs.h"
 #include <stdlib.h>
 #include <uthash.h>
@@ -123,7 +124,16 @@ static void epoll_release(struct file *f) {
   free(ep);
 }
 
-static const struct file_ops epoll_ops = {.name = "epoll", .poll = epoll_poll, .release = epoll_release};
+static void epoll_fdinfo(struct file *f, struct sbuf *b) {
+  const struct eventpoll *ep = f->priv;
+  const struct epitem *i, *next;
+  HASH_ITER(hh, ep->items, i, next)
+  sb_printf(b, "tfd: %8d events: %8x data: %16llx  pos:%lld ino:%llx sdev:0\n", (int)i->key.fd, i->ev.events,
+            (unsigned long long)i->ev.data, (long long)i->key.file->pos, (unsigned long long)i->key.file->anon_ino);
+}
+
+static const struct file_ops epoll_ops = {
+    .name = "epoll", .poll = epoll_poll, .fdinfo = epoll_fdinfo, .release = epoll_release};
 
 int epoll_new(struct kernel *k, struct file **out) {
   struct eventpoll *ep = calloc(1, sizeof *ep);

@@ -1,5 +1,6 @@
 #include "anon.h"
 #include "../core/errno.h"
+#include "sbuf.h"
 #include "vfs.h"
 #include <stdlib.h>
 #include <string.h>
@@ -61,11 +62,18 @@ static void event_release(struct file *f) {
   free(e);
 }
 
+static void event_fdinfo(struct file *f, struct sbuf *b) {
+  const struct eventfd *e = f->priv;
+  sb_printf(b, "eventfd-count: %16llx\neventfd-id: %d\neventfd-semaphore: %d\n", (unsigned long long)e->count,
+            (int)f->anon_ino, e->semaphore);
+}
+
 static const struct file_ops eventfd_ops = {
     .name = "eventfd",
     .read = event_read,
     .write = event_write,
     .poll = event_poll,
+    .fdinfo = event_fdinfo,
     .release = event_release,
 };
 

@@ -1,6 +1,7 @@
 #include "anon.h"
 #include "../core/errno.h"
 #include "../core/task.h"
+#include "sbuf.h"
 #include "vfs.h"
 #include <stdlib.h>
 #include <string.h>
@@ -133,10 +134,16 @@ static void signalfd_release(struct file *f) {
   free(s);
 }
 
+static void signalfd_fdinfo(struct file *f, struct sbuf *b) {
+  const struct signalfd *s = f->priv;
+  sb_printf(b, "sigmask:\t%016llx\n", (unsigned long long)s->mask);
+}
+
 static const struct file_ops signalfd_ops = {
     .name = "signalfd",
     .read = signalfd_read,
     .poll = signalfd_poll,
+    .fdinfo = signalfd_fdinfo,
     .release = signalfd_release,
 };
 

@@ -1,6 +1,7 @@
 #include "anon.h"
 #include "../core/errno.h"
 #include "../core/uaccess.h"
+#include "sbuf.h"
 #include "vfs.h"
 #include <stdlib.h>
 #include <sys/timerfd.h>
@@ -12,6 +13,7 @@ struct timerfd {
   clockid_t clock, run_clock; /* as created; what the present setting runs on */
   struct timer timer;
   int64_t deadline, interval; /* on run_clock; deadline 0: not armed */
+  int flags;                  /* of timerfd_settime */
   uint64_t ticks;             /* expirations not read yet, as far as they were counted */
 };
 
@@ -96,11 +98,22 @@ static void timerfd_release(struct file *f) {
   free(t);
 }
 
+static void timerfd_fdinfo(struct file *f, struct sbuf *b) {
+  const struct timerfd *t = f->priv;
+  struct itimer_val v;
+  timerfd_get(f, &v);
+  struct timespec val = ns_timespec(v.value), every = ns_timespec(v.interval);
+  sb_printf(b, "clockid: %d\nticks: %llu\nsettime flags: 0%o\nit_value: (%lld, %ld)\nit_interval: (%lld, %ld)\n",
+            t->clock, (unsigned long long)t->ticks, t->flags, (long long)val.tv_sec, val.tv_nsec,
+            (long long)every.tv_sec, every.tv_nsec);
+}
+
 static const struct file_ops timerfd_ops = {
     .name = "timerfd",
     .read = timerfd_read,
     .poll = timerfd_poll,
     .ioctl = timerfd_ioctl,
+    .fdinfo = timerfd_fdinfo,
     .release = timerfd_release,
 };
 
@@ -146,6 +159,7 @@ int timerfd_set(struct file *f, int flags, const struct itimer_val *val, struct 
   t->ticks = 0;
   t->deadline = 0;
   t->interval = val->interval;
+  t->flags = flags;
   if (!val->value)
     return 0;
   /* Setting the clock does not move relative timers: timerfd_create(2). */

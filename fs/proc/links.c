@@ -94,6 +94,8 @@ static int fdinfo_show(struct inode *i, struct sbuf *b) {
   sb_printf(b, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n", (long long)f->pos,
             (unsigned)f->flags | (cloexec ? (unsigned)O_CLOEXEC : 0), f->mnt ? f->mnt->id : 0,
             (unsigned long long)(f->inode ? f->inode->ino : f->anon_ino));
+  if (f->ops && f->ops->fdinfo)
+    f->ops->fdinfo(f, b);
   struct pid *p = pidfd_pid_borrow(f);
   if (p) {
     int nr = p->task || p->process ? p->nr : -1;
