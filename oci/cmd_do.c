@@ -1,5 +1,6 @@
 /* do: a command in a sandbox over the host's own files, which it sees but cannot change. */
 #include "cmd.h"
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/random.h>
@@ -164,6 +165,23 @@ static json_t *config(const struct do_opts *o, const char *cwd, char **args) {
                    "hostname", o->hostname ? o->hostname : "runsc-notify", "mounts", mounts, "linux", "namespaces", ns);
 }
 
+/* Sandboxes of commands that were killed: each held its lock as long as it lived. */
+static void sweep(struct globals *g) {
+  DIR *d = opendir(g->root);
+  struct dirent *de;
+  while (d && (de = readdir(d))) {
+    struct container c;
+    struct err e;
+    if (strncmp(de->d_name, "do-", 3) || state_open(&c, g->root, de->d_name, &e))
+      continue;
+    if (!state_lock(&c, 0, &e) && !state_alive(&c))
+      container_destroy(g, &c, &e);
+    state_close(&c);
+  }
+  if (d)
+    closedir(d);
+}
+
 static int run(struct globals *g, const struct do_opts *o, json_t *doc) {
   char id[64];
   struct created made;
@@ -181,6 +199,7 @@ static int run(struct globals *g, const struct do_opts *o, json_t *doc) {
       .start_now = true,
       .keep_stderr = !g->debug_log,
   };
+  sweep(g);
   if (container_create(g, &a, &made, &e)) {
     cli_fail(g, &e);
     /* As a shell says it: the program is missing, or cannot be run. */

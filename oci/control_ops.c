@@ -54,6 +54,9 @@ static json_t *op_start(struct sentry *s) {
     s->root.mnt->flags |= 1; /* MS_RDONLY */
   s->started = true;
   s->init = NULL;
+  /* `do` runs a command as a shell would: what ends a process ends this one too, though its pid is 1. */
+  if (s->a->start_now)
+    t->proc->unkillable = false;
   sentry_set_status(s, "running");
   task_start(t);
   return control_ok();

@@ -195,6 +195,7 @@ static int start_sandbox(struct making *m, struct err *e) {
       .keep_stderr = m->a->keep_stderr,
       .strace = m->g->strace,
       .start_now = m->a->start_now,
+      .tied = m->a->start_now,
   };
   if (launch_fork(&l, &m->run, e))
     return -1;

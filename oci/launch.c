@@ -106,7 +106,7 @@ static pid_t clone_sentry(const struct launch *l, int sync, int monitor[2], unsi
   return pid;
 }
 
-static _Noreturn void p_main(const struct launch *l, int sync) {
+static _Noreturn void p_main(const struct launch *l, int sync, pid_t parent) {
   int monitor[2];
   standin_block_signals();
   prctl(PR_SET_PDEATHSIG, 0);
@@ -115,6 +115,8 @@ static _Noreturn void p_main(const struct launch *l, int sync) {
   wait_go(sync);
   unsigned uid = geteuid() == 0 ? SANDBOX_UID_BASE + (unsigned)getpid() : 0;
   become_root(sync);
+  if (l->tied && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent))
+    _exit(1);
   /* With the terminal as controlling terminal, its resizes and its hang-up come to P as signals. */
   if (l->console >= 0)
     ioctl(l->console, TIOCSCTTY, 0);
@@ -141,7 +143,7 @@ int launch_fork(const struct launch *l, struct launched *out, struct err *e) {
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync))
     return err_sys(e, errno, "socketpair");
   malloc_trim(0); /* what P and the Sentry inherit, they keep */
-  pid_t pid = fork();
+  pid_t parent = getpid(), pid = fork();
   if (pid < 0) {
     close(sync[0]);
     close(sync[1]);
@@ -149,7 +151,7 @@ int launch_fork(const struct launch *l, struct launched *out, struct err *e) {
   }
   if (pid == 0) {
     close(sync[0]);
-    p_main(l, sync[1]);
+    p_main(l, sync[1], parent);
   }
   close(sync[1]);
   *out = (struct launched){.pid = pid, .sync = sync[0]};
