@@ -9,8 +9,8 @@ int main(void) {
     YES(word[0] == getpid());
     _exit(0);
   }
-  YES(ptid == p);
   reap("settid", p);
+  YES(ptid == p);
   YES(word[0] == p);
   word[1] = 1234;
   p = syscall(SYS_clone, CLONE_CHILD_CLEARTID | SIGCHLD, 0, NULL, &word[1], 0);

@@ -10,6 +10,9 @@ static void show_bytes(const char *what, int fd) {
     return;
   }
   ssize_t n = read(fd, b, sizeof b);
+  /* Output arrives in pieces: read on until the terminal is quiet. Input is looked at read by read. */
+  for (ssize_t r; fd == m && n > 0 && poll(&pf, 1, 40) > 0 && (pf.revents & POLLIN) && (r = read(fd, b + n, sizeof b - n)) > 0;)
+    n += r;
   for (ssize_t i = 0; i < n; i++)
     sprintf(out + strlen(out), b[i] >= 32 && b[i] < 127 ? "%c" : "<%02x>", (unsigned char)b[i]);
   say("%s: %zd [%s]", what, n, n < 0 ? ename(errno) : out);

@@ -27,33 +27,44 @@ static inline bool readable(const volatile char *p) {
   return true;
 }
 static inline bool writable(volatile char *p) {
+  signal(SIGSEGV, probe_fault), signal(SIGBUS, probe_fault);
   if (sigsetjmp(probe_env, 1))
     return false;
   *p = *p;
   return true;
 }
 
-/* Looks for the stub from the top of the address space down. */
+/* The lowest address, page by page, at which the kernel refuses a mapping for being too high: the stub is above it. */
+static inline uintptr_t end_of_user_space(void) {
+  uintptr_t ok = 0x10000, bad = 0x800000000000;
+  while (bad - ok > 4096) {
+    uintptr_t mid = (ok + (bad - ok) / 2) & ~4095UL;
+    void *p = mmap((void *)mid, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    if (p != MAP_FAILED)
+      munmap(p, 4096);
+    if (p != MAP_FAILED || errno == EEXIST)
+      ok = mid;
+    else
+      bad = mid;
+  }
+  return bad;
+}
+
+/* Looks for the stub's code above what may be mapped, page by page, by touching. */
 static inline bool find_stub(struct stub *st) {
   signal(SIGSEGV, probe_fault);
   signal(SIGBUS, probe_fault);
   memset(st, 0, sizeof *st);
-  const uintptr_t top = 0x7ffffffff000, range = 512UL << 20;
-  for (uintptr_t a = top - 0x4000; a > top - range; a -= 0x4000) {
-    for (uintptr_t p = a; p < a + 0x4000; p += 0x1000) {
-      if (!readable((char *)p))
-        continue;
-      const struct stub_header *h = (void *)p;
-      if (h->magic == STUB_MAGIC && h->syscall_ret < 0x10000 && !st->text) {
-        st->text = (char *)p;
-        st->syscall_insn = (char *)p + h->syscall_ret - 2;
-        st->sigreturn_insn = (char *)p + h->sigreturn_ret - 2;
-        while (st->text_len < 0x10000 && readable(st->text + st->text_len))
-          st->text_len += 0x1000;
-      }
-    }
-    if (st->text)
-      break;
+  const uintptr_t from = end_of_user_space(), range = 512UL << 20;
+  for (uintptr_t p = from; p < from + range && p < 0x7ffffffff000 && !st->text; p += 0x1000) {
+    const struct stub_header *h = (void *)p;
+    if (!readable((char *)p) || h->magic != STUB_MAGIC || h->syscall_ret >= 0x10000)
+      continue;
+    st->text = (char *)p;
+    st->syscall_insn = (char *)p + h->syscall_ret - 2;
+    st->sigreturn_insn = (char *)p + h->sigreturn_ret - 2;
+    while (st->text_len < 0x10000 && readable(st->text + st->text_len))
+      st->text_len += 0x1000;
   }
   /* The slots lie below the code, in a row. */
   for (uintptr_t a = (uintptr_t)st->text - 0x1000; st->text && a > (uintptr_t)st->text - (160UL << 20); a -= 0x1000) {
@@ -65,12 +76,14 @@ static inline bool find_stub(struct stub *st) {
   return st->text != NULL;
 }
 
+static long attack_number; /* what a program is at, for messages */
 /* Runs fn in a child that is killed after ms; true if it ended by itself. The child may do anything to itself. */
 static inline bool attack(void (*fn)(void *), void *arg, int ms, int *status) {
   int st = 0;
   pid_t p = fork();
   if (p == 0) {
     setpgid(0, 0);
+    signal(SIGSEGV, SIG_DFL), signal(SIGBUS, SIG_DFL); /* the probe's handler would jump into a frame that is gone */
     fn(arg);
     _exit(0);
   }
@@ -89,7 +102,7 @@ static inline bool attack(void (*fn)(void *), void *arg, int ms, int *status) {
       int64_t dead = now_ms() + 5000;
       while (waitpid(p, &st, WNOHANG) == 0)
         if (now_ms() > dead) {
-          say("HANG: a child survives SIGKILL");
+          say("HANG: a child survives SIGKILL (attack %ld)", attack_number);
           _exit(77);
         } else
           msleep(1);

@@ -67,7 +67,7 @@ int main(void) {
   int killed = 0, ended = 0;
   for (int base = 0; base < (found ? 300 : 200); base += 100)
     for (int v = 0; v < 20; v++) {
-      variant = base + v;
+      attack_number = variant = base + v;
       int64_t t = now_ms();
       if (attack(forge, NULL, 60, NULL))
         ended++;

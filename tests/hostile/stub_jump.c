@@ -1,5 +1,9 @@
-/* Jumps to the stub's `syscall` and to its sigreturn with every number: nothing may reach the host, nobody may hang. */
+/*
+ * Jumps to the stub's `syscall` and to its sigreturn with every number: nothing may reach the host, nobody may hang. What
+ * is written to the buffers must come from the Sentry: uname tells the two kernels apart.
+ */
 #include "hostile.h"
+#include <sys/utsname.h>
 static struct stub st;
 static char *shared;
 static struct {
@@ -21,12 +25,14 @@ int main(void) {
     return 0;
   }
   shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  int ended = 0, killed = 0, wrote = 0;
+  int ended = 0, killed = 0, wrote = 0, foreign = 0;
+  struct utsname ours;
+  uname(&ours);
   for (int which = 0; which < 2; which++)
     for (int nr = -2; nr < 480; nr++)
       for (int style = 0; style < 3; style++) {
         a.where = which ? st.sigreturn_insn : st.syscall_insn;
-        a.nr = nr, a.style = style;
+        a.nr = nr, a.style = style, attack_number = nr;
         memset(shared, 0, 4096);
         int status;
         bool by_itself = attack(jump, NULL, 60, &status);
@@ -34,10 +40,14 @@ int main(void) {
         for (int i = 0; i < 4096; i++)
           if (shared[i]) {
             wrote++;
-            say("number %d at the %s wrote memory", nr, which ? "sigreturn" : "syscall");
             break;
           }
+        struct utsname *u = (void *)shared;
+        if (nr == SYS_uname && u->sysname[0] && memcmp(u, &ours, sizeof ours)) {
+          say("uname at the %s was answered by another kernel: %s %s", which ? "sigreturn" : "syscall", u->release, u->version);
+          foreign++;
+        }
       }
-  say("jumps that ended by themselves %d, killed %d, wrote %d", ended, killed, wrote);
-  return wrote ? 1 : 0;
+  say("jumps that ended by themselves %d, killed %d, answered %d", ended, killed, wrote);
+  return foreign ? 1 : 0;
 }
