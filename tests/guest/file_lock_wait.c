@@ -27,7 +27,9 @@ int main(void) {
     SHOW(lk(f, F_SETLKW, F_RDLCK, 5, 1));
     SHOW(lk(f, F_SETLK, F_WRLCK, 20, 10));
     byte(up[1]);
-    SHOW(lk(f, F_SETLKW, F_WRLCK, 0, 1));
+    long r = lk(f, F_SETLKW, F_WRLCK, 0, 1);
+    usleep(50000); /* the parent prints first */
+    show("waited", r);
     byte(up[1]);
     wait_byte(down[0]);
     _exit(3);
@@ -71,7 +73,9 @@ int main(void) {
   pid = fork();
   if (!pid) {
     int k = open("f", O_RDWR);
-    SHOW(flock(k, LOCK_EX));
+    long r = flock(k, LOCK_EX);
+    usleep(50000);
+    show("waited", r);
     _exit(0);
   }
   usleep(50000);
