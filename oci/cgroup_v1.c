@@ -121,7 +121,7 @@ int cgroup_apply_v1(const struct cgroup_dir *d, const struct oci_resources *r, s
                                   (r->mems && *r->mems && set_text(d, "cpuset.mems", r->mems, e))))
     return -1;
   if (cgroup_has(d, "pids") && r->pids_limit &&
-      (r->pids_limit < 0 ? set_text(d, "pids.max", "max", e) : set(d, "pids.max", r->pids_limit, e)))
+      (r->pids_limit < 0 ? set_text(d, "pids.max", "max", e) : set(d, "pids.max", r->pids_limit + CGROUP_OWN_PIDS, e)))
     return -1;
   if (cgroup_has(d, "blkio") && apply_blkio(d, r, e))
     return -1;

@@ -95,7 +95,7 @@ int cgroup_apply_v2(const struct cgroup_dir *d, const struct oci_resources *r, s
   json_t *v;
   if (apply_memory(d, r, e) || apply_cpu(d, r, e) || apply_io(d, r, e))
     return -1;
-  if (r->pids_limit && set(d, "pids.max", r->pids_limit, e))
+  if (r->pids_limit && set(d, "pids.max", r->pids_limit < 0 ? -1 : r->pids_limit + CGROUP_OWN_PIDS, e))
     return -1;
   for (int i = 0; i < 2; i++) {
     const char *text = i ? r->mems : r->cpus, *file = i ? "cpuset.mems" : "cpuset.cpus";
