@@ -107,8 +107,12 @@ static void release_file(struct file *f) {
 }
 
 static void close_locks(struct file *f, struct fdtable *t) {
-  if (f->inode->locks)
-    locks_close(f, t);
+  if (!f->inode->locks)
+    return;
+  locks_close(f, t);
+  /* A file without a dentry drops its inode by itself, before release_file() could take its locks back. */
+  if (!f->dentry && f->ref.n == 1)
+    locks_release(f);
 }
 
 static void io_done(struct file *f, bool wrote) {
