@@ -8,6 +8,7 @@
 
 #define CRASH_EXIT 255
 
+#if !defined(__SANITIZE_ADDRESS__) /* which has handlers of its own */
 static void crashed(int sig, siginfo_t *si, void *uc) {
   void *frames[64];
   char line[128];
@@ -17,6 +18,7 @@ static void crashed(int sig, siginfo_t *si, void *uc) {
   backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
   _exit(CRASH_EXIT);
 }
+#endif
 
 void crash_handlers_install(void) {
 #if !defined(__SANITIZE_ADDRESS__)
