@@ -41,8 +41,10 @@ static void wrap_body(void *arg) {
         ck_assert_int_eq(r, -EAGAIN);
       else
         ck_assert_int_eq(r, n < in ? n : in);
+      int wrong = 0; /* one assertion for all bytes: each costs a system call */
       for (ssize_t j = 0; j < r; j++)
-        ck_assert_int_eq((uint8_t)out[j], rd++);
+        wrong += (uint8_t)out[j] != rd++;
+      ck_assert_int_eq(wrong, 0);
       if (r > 0)
         in -= r;
     }
@@ -86,8 +88,10 @@ START_TEST(large_write_meets_small_reads) {
   fib_start(b, writer, NULL);
   fib_run();
   ck_assert_int_eq(ngot, 150000);
+  int wrong = 0;
   for (size_t i = 0; i < ngot; i++)
-    ck_assert_int_eq(got[i], (char)(i * 7));
+    wrong += got[i] != (char)(i * 7);
+  ck_assert_int_eq(wrong, 0);
 }
 END_TEST
 
