@@ -426,7 +426,6 @@ def bad_config_types():
     bad("uid is a string", "uid", process__user={"uid": "x", "gid": 0})
     bad("uid is negative", "uid", process__user={"uid": -1, "gid": 0})
     bad("rlimit of an unknown type", "RLIMIT_NONSENSE", process__rlimits=[{"type": "RLIMIT_NONSENSE", "soft": 1, "hard": 1}])
-    bad("capability unknown", "CAP_NONSENSE", process__capabilities={"bounding": ["CAP_NONSENSE"]})
     bad("mount without destination", "destination", mounts=[{"type": "tmpfs"}])
     bad("unknown namespace", "namespaces", linux__namespaces=[{"type": "nonsense"}])
     bad("huge", raw=json.dumps(config(["true"], process__env=["X=" + "y" * 40_000_000])))

@@ -1,6 +1,7 @@
 /* Stop and continue: every stop signal, SIGCONT with and without handler, pending stops cancelled, threads stop together. */
 #include "guest.h"
-static void h(int s) { say("child handles %s", signame(s)); }
+static int *handled; /* shared with the children */
+static void h(int s) { __atomic_add_fetch(handled, 1, __ATOMIC_SEQ_CST); }
 static volatile long counter;
 static void *spin(void *shared) {
   for (;;)
@@ -8,6 +9,7 @@ static void *spin(void *shared) {
 }
 int main(void) {
   int st;
+  handled = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   int stops[] = {SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU};
   for (int i = 0; i < 4; i++) {
     pid_t p = fork();
@@ -29,6 +31,7 @@ int main(void) {
     waitpid(p, &st, WCONTINUED);
     say_status("child", st);
     wait_state(p, 'S');
+    say("handled %d", *handled);
     kill(p, SIGTERM);
     reap("end", p);
   }
@@ -37,7 +40,8 @@ int main(void) {
   if (!p) {
     on_signal(SIGUSR1, h, 0);
     raise(SIGSTOP);
-    say("after the stop");
+    if (*handled != 3)
+      say("the signal of before the stop is not handled");
     raise(SIGSTOP);
     _exit(0);
   }

@@ -98,7 +98,7 @@ int main(int argc, char **argv) {
           last = pr->at, moved = now_ms();
         if (now_ms() - moved > 250) {
           kill(-p, SIGKILL), kill(p, SIGKILL);
-          int64_t dead = now_ms() + 5000;
+          int64_t dead = now_ms() + 15000;
           while (waitpid(p, &st, WNOHANG) == 0)
             if (now_ms() > dead) {
               say("HANG: the fuzzer survives SIGKILL at number %ld", last / sets);

