@@ -97,12 +97,10 @@ static int64_t poll_fds(struct task *t, uint64_t ufds, unsigned nfds, int64_t de
     put_files(p, (int)nfds);
     if (r >= 0) {
       r += bad;
-      bool changed = false; /* often nothing did, and a copy costs a host call */
-      for (unsigned i = 0; i < nfds; i++) {
-        changed |= fds[i].revents != (short)p[i].revents;
+      /* Also where nothing changed: memory that cannot be written is EFAULT. */
+      for (unsigned i = 0; i < nfds; i++)
         fds[i].revents = (short)p[i].revents;
-      }
-      if (changed && copy_to_user(ufds, fds, nfds * sizeof *fds))
+      if (copy_to_user(ufds, fds, nfds * sizeof *fds))
         r = -EFAULT;
     }
   }
