@@ -67,43 +67,46 @@ static int waitid_target(struct task *t, struct wait_opts *w, int which, int id,
   }
 }
 
-SYSCALL_HANDLER(waitid) {
+/* The pid, 0 or -errno. */
+static int64_t wait_id(struct task *t, const uint64_t a[6], struct wait_opts *w) {
   int options = (int)a[3];
   bool nonblock = false;
   if (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | (int)__WNOTHREAD | (int)__WCLONE | (int)__WALL))
     return -EINVAL;
   if (!(options & (WEXITED | WSTOPPED | WCONTINUED)))
     return -EINVAL;
-  struct wait_opts w = {.options = options};
-  int err = waitid_target(t, &w, (int)a[0], (int)a[1], &nonblock);
+  w->options = options;
+  int err = waitid_target(t, w, (int)a[0], (int)a[1], &nonblock);
   if (err)
     return err;
   if (nonblock)
-    w.options |= WNOHANG;
-  int64_t r = process_wait(t, &w);
-  if (r < 0)
-    return r;
-  if (r == 0 && nonblock && !(options & WNOHANG))
-    return -EAGAIN;
+    w->options |= WNOHANG;
+  int64_t r = process_wait(t, w);
+  return r == 0 && nonblock && !(options & WNOHANG) ? -EAGAIN : r;
+}
+
+SYSCALL_HANDLER(waitid) {
+  struct wait_opts w = {0};
+  int64_t r = wait_id(t, a, &w);
   if (r > 0 && a[4] && put_user(a[4], &w.ru))
     return -EFAULT;
   if (a[2]) {
-    siginfo_t info = {0};
-    if (r > 0) {
-      info.si_signo = SIGCHLD;
-      info.si_code = w.code;
-      info.si_pid = w.pid;
-      info.si_uid = w.uid;
-      info.si_status = w.cause;
-    }
-    /* Only these members are written by Linux; the rest of the caller's struct stays as it was. */
+    /* Only these members are written by Linux, as zeros where nothing was found; the rest of the caller's struct stays.
+     */
     struct {
       int signo, err, code, pad, pid;
       uint32_t uid;
       int status;
-    } out = {info.si_signo, 0, info.si_code, 0, info.si_pid, info.si_uid, info.si_status};
+    } out = {0};
+    if (r > 0) {
+      out.signo = SIGCHLD;
+      out.code = w.code;
+      out.pid = w.pid;
+      out.uid = w.uid;
+      out.status = w.cause;
+    }
     if (copy_to_user(a[2], &out, sizeof out))
       return -EFAULT;
   }
-  return 0;
+  return r > 0 ? 0 : r;
 }
