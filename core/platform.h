@@ -61,6 +61,8 @@ struct plat_event {
 struct plat_callbacks {
   /* `task` is what plat_set_task() was given. */
   void (*event)(void *task, struct plat_ctx *c, const struct plat_event *ev);
+  /* The host has ended all guest processes at once (its zygote was killed). May be NULL. */
+  void (*lost)(void);
 };
 
 /*

@@ -293,8 +293,11 @@ void plat_dispatch(struct plat *p, const struct seccomp_notif *n) {
 void listener_ready(void *plat, short revents) {
   struct plat *p = plat;
   if (!(revents & POLLIN)) {
-    if (revents & POLLHUP) /* the last process under the filter is gone; their pidfds tell the kernel */
+    if (revents & POLLHUP) { /* the last process under the filter is gone: the zygote, whose death ended all others */
       loop_set_hot(loop_current(), -1, NULL, NULL);
+      if (p->cb.lost)
+        p->cb.lost();
+    }
     return;
   }
   /* One RECV per wake-up, because RECV blocks when nothing is pending (it ignores O_NONBLOCK). */

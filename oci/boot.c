@@ -80,6 +80,15 @@ static void gofer_died(void *arg) {
   sentry_end(s, SIGKILL);
 }
 
+/* The zygote was killed, and every guest process with it. */
+static void guests_lost(void) {
+  struct sentry *s = kernel_current()->sentry;
+  if (s->ended)
+    return;
+  debug_log("the guests' host processes are gone: the container ends");
+  sentry_end(s, SIGKILL);
+}
+
 void sentry_set_status(struct sentry *s, const char *text) {
   if (s->a->status_fd < 0)
     return;
@@ -171,7 +180,7 @@ static void boot_fiber(void *arg) {
 }
 
 static int make_kernel(struct sentry *s, char *why, size_t cap) {
-  static const struct plat_callbacks callbacks = {.event = task_event};
+  static const struct plat_callbacks callbacks = {.event = task_event, .lost = guests_lost};
   struct plat *plat;
   const char *reason = "the platform cannot be started";
   if (plat_new(&callbacks, &s->a->host, &plat, &reason) < 0) {
@@ -216,7 +225,6 @@ int boot(const struct boot_args *a) {
   struct sentry s = {.a = a};
   char why[512];
   LIST_INIT(&s.conns);
-  crash_handlers_install();
   if (make_kernel(&s, why, sizeof why)) {
     report_error(a, why);
     return 1;

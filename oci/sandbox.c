@@ -2,6 +2,7 @@
 #include "boot.h"
 #include "fds.h"
 #include "launch.h"
+#include "sentry.h"
 #include "title.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -97,6 +98,7 @@ _Noreturn void sandbox_main(const struct launch *l, int sync, int monitor, unsig
   }
   fds_null_stdio(l->debug_log >= 0 ? l->debug_log : l->keep_stderr ? STDERR_FILENO : -1);
   signal(SIGPIPE, SIG_IGN);
+  crash_handlers_install(); /* while the unwinder's library can still be found */
   /* Every open file of the guests may be a descriptor here. */
   struct rlimit nofile;
   if (!getrlimit(RLIMIT_NOFILE, &nofile)) {
