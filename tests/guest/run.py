@@ -33,7 +33,7 @@ def parse():
 
 def find_programs(args):
     import fnmatch
-    gdir = args.guest_dir or os.path.join(args.build, "tests", "guest")
+    gdir = os.path.abspath(args.guest_dir or os.path.join(args.build, "tests", "guest"))
     progs = {}
     for f in sorted(os.listdir(HERE)):
         base, ext = os.path.splitext(f)

@@ -202,7 +202,7 @@ START_TEST(files_are_bounded_and_checked) {
   ck_assert_ptr_null(js_load_file("/dev/zero", &e));
   ck_assert_ptr_nonnull(strstr(e.msg, "larger than 16 MiB"));
   ck_assert_ptr_null(load_text("{\"a\":1,\"a\":2}", 13, &e)); /* contradiction */
-  json_t *o = load_text("{\"a\":18446744073709551615,\"b\":\"184", 36, &e);
+  json_t *o = load_text("{\"a\":18446744073709551615,\"b\":\"184", 34, &e);
   ck_assert_ptr_null(o); /* cut off */
   const char *big = "{\"a\":18446744073709551615,\"b\":\"18446744073709551615\",\"c\":9223372036854775807}";
   o = load_text(big, strlen(big), &e);
