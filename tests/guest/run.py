@@ -124,6 +124,8 @@ def main():
     if not os.path.exists(tool):
         sys.exit(f"{tool} is missing: build the target `guest` first")
     runtime = shlex.split(args.runtime) if args.runtime else [os.path.join(args.build, "runsc-notify"), "do", "--"]
+    if "/" in runtime[0]:
+        runtime[0] = os.path.abspath(runtime[0])  # the programs run with another working directory
     native_tmp = tempfile.mkdtemp(prefix="guest-native-", dir="/tmp")
     second_tmp = tempfile.mkdtemp(prefix="guest-native-", dir="/dev/shm") if args.native_only else "/tmp"
     os.chmod(native_tmp, 0o755)
