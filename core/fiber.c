@@ -151,14 +151,18 @@ int fiber_spawn(fiber_fn *fn, void *arg) {
   return 0;
 }
 
-struct fiber *fiber_self(void) { return sched.self; }
+struct fiber *fiber_self(void) {
+  return sched.self;
+}
 
 void fiber_set_local(void *value) {
   if (sched.self)
     sched.self->local = value;
 }
 
-void *fiber_local(void) { return sched.self ? sched.self->local : NULL; }
+void *fiber_local(void) {
+  return sched.self ? sched.self->local : NULL;
+}
 
 void fiber_park(void) {
   struct fiber *f = sched.self;

@@ -28,10 +28,12 @@ struct dir_ctx {
 
 struct file_ops {
   const char *name; /* "pipe", "tmpfs", …: for logs */
-  /* What mmap() below gives may have to be read from a disk or a network when touched (files of the gofer's), unlike memfds. */
+  /* What mmap() below gives may have to be read from a disk or a network when touched (files of the gofer's), unlike
+   * memfds. */
   bool may_block_mmap;
-  /* pos: where; the operation advances *pos. &f->pos itself when the call uses the shared position. Files that do not seek ignore it. NULL op: -EINVAL. Both may park; with
-   * u->nonblock they return -EAGAIN instead. A count, 0 for end of file, or -errno; short counts as in Linux. */
+  /* pos: where; the operation advances *pos. &f->pos itself when the call uses the shared position. Files that do not
+   * seek ignore it. NULL op: -EINVAL. Both may park; with u->nonblock they return -EAGAIN instead. A count, 0 for end
+   * of file, or -errno; short counts as in Linux. */
   ssize_t (*read)(struct file *f, struct uio *u, off_t *pos);
   ssize_t (*write)(struct file *f, struct uio *u, off_t *pos);
   /* The EPOLL* bits that hold now. NULL: always EPOLLIN|EPOLLOUT|EPOLLRDNORM|EPOLLWRNORM. */
@@ -44,7 +46,8 @@ struct file_ops {
   int (*iterate)(struct file *f, struct dir_ctx *d);
   /*
    * The host descriptor to map [off, off+len) of, borrowed, valid while the file is open. prot/flags as given to mmap;
-   * *host_off is where in it (usually off). -ENODEV if it cannot be mapped; MMAP_ANON if the mapping is to be plain anonymous memory (/dev/zero).
+   * *host_off is where in it (usually off). -ENODEV if it cannot be mapped; MMAP_ANON if the mapping is to be plain
+   * anonymous memory (/dev/zero).
    */
   int (*mmap)(struct file *f, int prot, int flags, off_t off, size_t len, off_t *host_off);
   int (*fsync)(struct file *f, bool datasync);
@@ -53,8 +56,8 @@ struct file_ops {
   int (*setfl)(struct file *f, int flags);
   /* close(2) of one descriptor (not the last reference): flock and POSIX locks are handled by the VFS. */
   int (*flush)(struct file *f);
-  /* open() of /proc/PID/fd/N where the file has no dentry (pipes, host descriptors): another open file on the same object;
-   * flags as of open(2). NULL: -ENXIO, as for sockets. */
+  /* open() of /proc/PID/fd/N where the file has no dentry (pipes, host descriptors): another open file on the same
+   * object; flags as of open(2). NULL: -ENXIO, as for sockets. */
   int (*reopen)(struct file *f, int flags, struct file **out);
   /* What /proc/PID/fdinfo/N shows of it beside the common lines; NULL: nothing. fs/sbuf.h */
   void (*fdinfo)(struct file *f, struct sbuf *b);
@@ -66,28 +69,30 @@ struct file_ops {
 struct file {
   ref_t ref;
   const struct file_ops *ops;
-  int flags;            /* O_ACCMODE and status flags; no creation flags */
+  int flags; /* O_ACCMODE and status flags; no creation flags */
   off_t pos;
   struct fmutex pos_lock; /* held over read/write with the shared position */
-  struct waitq *wq;     /* the object's wait queue, for poll and epoll; NULL if it is always ready */
-  void *priv;           /* the implementation's */
-  struct mount *mnt;    /* NULL for anonymous files; counted */
-  struct dentry *dentry;/* NULL for anonymous files; counted */
-  struct inode *inode;  /* borrowed from dentry, or counted by the anonymous file's owner; may be NULL */
-  const char *anon_name;/* what /proc/PID/fd shows without a dentry: "pipe:[N]", "anon_inode:[eventpoll]"; owned by priv or static */
-  uint64_t anon_ino;    /* st_ino and the N of the above */
-  struct epitem_list *epitems; /* fs/epoll.c's: who watches this file */
-  int owner_pid, owner_sig;    /* F_SETOWN, F_SETSIG */
+  struct waitq *wq;       /* the object's wait queue, for poll and epoll; NULL if it is always ready */
+  void *priv;             /* the implementation's */
+  struct mount *mnt;      /* NULL for anonymous files; counted */
+  struct dentry *dentry;  /* NULL for anonymous files; counted */
+  struct inode *inode;    /* borrowed from dentry, or counted by the anonymous file's owner; may be NULL */
+  const char *anon_name;  /* what /proc/PID/fd shows without a dentry: "pipe:[N]", "anon_inode:[eventpoll]"; owned by
+                             priv or static */
+  uint64_t anon_ino;      /* st_ino and the N of the above */
+  struct epitem_list *epitems;    /* fs/epoll.c's: who watches this file */
+  int owner_pid, owner_sig;       /* F_SETOWN, F_SETSIG */
   uint32_t owner_uid, owner_euid; /* who called F_SETOWN */
-  struct fasync *fasync;       /* core/fasync.c: O_ASYNC is on */
-  void *locks;          /* fs/locks.c's */
-  unsigned fmode;       /* FMODE_*: set by the VFS when it opens */
+  struct fasync *fasync;          /* core/fasync.c: O_ASYNC is on */
+  void *locks;                    /* fs/locks.c's */
+  unsigned fmode;                 /* FMODE_*: set by the VFS when it opens */
 };
-#define FMODE_ATOMIC_POS 1u /* regular files and directories: pos_lock is held over reads and writes at the shared position */
-#define FMODE_REG 2u        /* a regular file: RLIMIT_FSIZE, set-id bits are dropped by writes */
-#define FMODE_WRITER 4u     /* counted in inode->write_count */
-#define FMODE_EXEC 8u       /* opened for execution: denies writers (ETXTBSY) while it is open */
-#define FMODE_NOCMTIME 16u  /* reserved */
+#define FMODE_ATOMIC_POS                                                                                               \
+  1u                 /* regular files and directories: pos_lock is held over reads and writes at the shared position */
+#define FMODE_REG 2u /* a regular file: RLIMIT_FSIZE, set-id bits are dropped by writes */
+#define FMODE_WRITER 4u    /* counted in inode->write_count */
+#define FMODE_EXEC 8u      /* opened for execution: denies writers (ETXTBSY) while it is open */
+#define FMODE_NOCMTIME 16u /* reserved */
 
 struct file *file_new(const struct file_ops *ops, int flags, void *priv); /* NULL: no memory */
 static inline struct file *file_get(struct file *f) {
@@ -98,11 +103,12 @@ void file_put(struct file *f); /* may park (release) when it is the last one */
 
 struct fdtable;
 /* Hooks that the VFS sets so that core/ can drop what it does not know. Called by file_put before freeing. */
-extern void (*file_vfs_release)(struct file *f);               /* after ops->release: dentry, mount, locks */
-extern void (*file_vfs_close)(struct file *f, struct fdtable *t); /* a descriptor of t was closed: POSIX locks; f->inode is set */
+extern void (*file_vfs_release)(struct file *f); /* after ops->release: dentry, mount, locks */
+extern void (*file_vfs_close)(struct file *f,
+                              struct fdtable *t); /* a descriptor of t was closed: POSIX locks; f->inode is set */
 extern int (*file_vfs_write_prepare)(struct file *f, struct uio *u, off_t pos); /* FMODE_REG: limits, set-id bits */
-extern void (*file_vfs_done)(struct file *f, bool wrote);       /* a read or write took place: inotify */
-extern void (*file_epoll_release)(struct file *f);             /* f->epitems is set: fs/epoll.c forgets the file */
+extern void (*file_vfs_done)(struct file *f, bool wrote); /* a read or write took place: inotify */
+extern void (*file_epoll_release)(struct file *f);        /* f->epitems is set: fs/epoll.c forgets the file */
 
 static inline bool file_can_read(const struct file *f) {
   int m = f->flags & O_ACCMODE; /* 3 is neither: only ioctl, see open(2) */
@@ -112,7 +118,8 @@ static inline bool file_can_write(const struct file *f) {
   int m = f->flags & O_ACCMODE;
   return (m == O_WRONLY || m == O_RDWR) && !(f->flags & O_PATH);
 }
-/* read/write with the checks of vfs_read/vfs_write (mode, limits) done and the position handled. pos NULL: the file's own. */
+/* read/write with the checks of vfs_read/vfs_write (mode, limits) done and the position handled. pos NULL: the file's
+ * own. */
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos);
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos);
 uint32_t file_poll(struct file *f);
@@ -122,30 +129,32 @@ int file_set_async(struct file *f, int fd, bool on);
 /* ---- descriptor table (files_struct) ---- */
 struct fdtable {
   ref_t ref;
-  int cap;            /* allocated entries */
-  int next;           /* lowest that may be free */
+  int cap;  /* allocated entries */
+  int next; /* lowest that may be free */
   struct fdent {
     struct file *file; /* counted */
     bool cloexec;
     bool reserved; /* by fd_reserve */
-  } *ent;
+  } * ent;
 };
 
 struct fdtable *fdtable_new(void);
 struct fdtable *fdtable_dup(const struct fdtable *t); /* fork without CLONE_FILES */
 struct fdtable *fdtable_get(struct fdtable *t);
 void fdtable_put(struct fdtable *t); /* closes everything with the last reference; may park */
-/* Install f (takes its own reference) at the lowest free number >= min. The number; -EMFILE by RLIMIT_NOFILE of the current task. */
+/* Install f (takes its own reference) at the lowest free number >= min. The number; -EMFILE by RLIMIT_NOFILE of the
+ * current task. */
 int fd_install(struct fdtable *t, struct file *f, int min, bool cloexec);
-/* The lowest free one is reserved and returned, for calls that must not fail after side effects; fill with fd_fill or fd_unreserve. */
+/* The lowest free one is reserved and returned, for calls that must not fail after side effects; fill with fd_fill or
+ * fd_unreserve. */
 int fd_reserve(struct fdtable *t, int min, bool cloexec);
 void fd_fill(struct fdtable *t, int fd, struct file *f);
 void fd_unreserve(struct fdtable *t, int fd);
-struct file *fd_file(struct fdtable *t, int fd);        /* counted; NULL: -EBADF. O_PATH files are not returned */
-struct file *fd_file_raw(struct fdtable *t, int fd);    /* counted; O_PATH files too */
-int fd_close(struct fdtable *t, int fd);                /* 0 or -EBADF; result of flush */
+struct file *fd_file(struct fdtable *t, int fd);     /* counted; NULL: -EBADF. O_PATH files are not returned */
+struct file *fd_file_raw(struct fdtable *t, int fd); /* counted; O_PATH files too */
+int fd_close(struct fdtable *t, int fd);             /* 0 or -EBADF; result of flush */
 int fd_dup_to(struct fdtable *t, struct file *f, int newfd, bool cloexec); /* dup2: closes what was there */
-void fdtable_close_cloexec(struct fdtable *t);          /* exec */
+void fdtable_close_cloexec(struct fdtable *t);                             /* exec */
 bool fd_get_cloexec(const struct fdtable *t, int fd);
 int fd_set_cloexec(struct fdtable *t, int fd, bool on); /* 0 or -EBADF */
 

@@ -16,30 +16,32 @@ struct plat;
 struct kernel_hooks {
   /* exec: open a path for execution as `t` (interpreters of ELF and #!). */
   int (*open_exec)(struct task *t, const char *path, struct file **out);
-  struct fs_ctx *(*fs_ctx_dup)(struct fs_ctx *f);      /* fork without CLONE_FS */
-  struct fs_ctx *(*fs_ctx_get)(struct fs_ctx *f);      /* CLONE_FS */
+  struct fs_ctx *(*fs_ctx_dup)(struct fs_ctx *f); /* fork without CLONE_FS */
+  struct fs_ctx *(*fs_ctx_get)(struct fs_ctx *f); /* CLONE_FS */
   void (*fs_ctx_put)(struct fs_ctx *f);
   int64_t (*syscall)(struct task *t, const struct plat_call *c); /* syscalls/dispatch.c */
-  void (*tty_session_exit)(struct process *leader);    /* the leader of a session with a terminal died: hang up */
-  void (*process_reaped)(struct process *p);           /* init died or an exec'd process ended: oci/ tells who waits */
-  /* /proc/net/FILE ("tcp", "dev", …) and /sys/class/net ("class/eth0/mtu", …), printed by net/ through put(). -ENOENT: it has nothing to say of that. Must not park. */
+  void (*tty_session_exit)(struct process *leader); /* the leader of a session with a terminal died: hang up */
+  void (*process_reaped)(struct process *p);        /* init died or an exec'd process ended: oci/ tells who waits */
+  /* /proc/net/FILE ("tcp", "dev", …) and /sys/class/net ("class/eth0/mtu", …), printed by net/ through put(). -ENOENT:
+   * it has nothing to say of that. Must not park. */
   int (*net_proc)(struct kernel *k, const char *file, void (*put)(void *arg, const void *p, size_t n), void *arg);
   int (*shm_file)(size_t len, const char *name, struct file **out); /* anonymous shared memory: tmpfs makes the file */
-  unsigned (*file_mount_flags)(const struct file *f);   /* MS_NOEXEC, MS_NOSUID, … of the mount f was opened through; 0 without one */
-  int (*file_stat)(struct file *f, struct stat *st);    /* fstat(2), for exec's set-id bits. May park */
+  unsigned (*file_mount_flags)(
+      const struct file *f); /* MS_NOEXEC, MS_NOSUID, … of the mount f was opened through; 0 without one */
+  int (*file_stat)(struct file *f, struct stat *st); /* fstat(2), for exec's set-id bits. May park */
 };
 
 /* Values of /proc/sys that can be changed, and that somebody obeys. */
 struct kernel_sysctl {
-  int unprivileged_port_start;       /* net.ipv4.ip_unprivileged_port_start: bind() below needs CAP_NET_BIND_SERVICE */
-  int local_port_range[2];           /* net.ipv4.ip_local_port_range: for ephemeral ports, both inclusive */
-  int somaxconn;                     /* net.core.somaxconn: listen()'s backlog is cut to it */
-  int ping_group_range[2];           /* net.ipv4.ping_group_range: groups that may open ICMP datagram sockets */
-  int ip_default_ttl;                /* net.ipv4.ip_default_ttl */
+  int unprivileged_port_start; /* net.ipv4.ip_unprivileged_port_start: bind() below needs CAP_NET_BIND_SERVICE */
+  int local_port_range[2];     /* net.ipv4.ip_local_port_range: for ephemeral ports, both inclusive */
+  int somaxconn;               /* net.core.somaxconn: listen()'s backlog is cut to it */
+  int ping_group_range[2];     /* net.ipv4.ping_group_range: groups that may open ICMP datagram sockets */
+  int ip_default_ttl;          /* net.ipv4.ip_default_ttl */
   int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
-  {1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 7200, 75, 9}
+  { 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 7200, 75, 9 }
 
 RB_HEAD(pid_tree, pid);
 
@@ -49,11 +51,11 @@ struct kernel {
   struct kernel_hooks hooks;
   struct vfs *vfs;
   struct net *net;
-  void *sentry;                 /* oci/sentry.h's: who asked for what from outside */
-  struct tty_table *ttys;       /* fs/tty_core.c: terminals by number; NULL until the first */
-  struct futex_table *futexes;  /* core/futex.c; made at the first wait */
-  struct inotify *inotifies; /* fs/inotify.c's: all instances, for unmount */
-  struct unix_net *unix_net; /* net/unix.c's: abstract names, descriptors in flight */
+  void *sentry;                /* oci/sentry.h's: who asked for what from outside */
+  struct tty_table *ttys;      /* fs/tty_core.c: terminals by number; NULL until the first */
+  struct futex_table *futexes; /* core/futex.c; made at the first wait */
+  struct inotify *inotifies;   /* fs/inotify.c's: all instances, for unmount */
+  struct unix_net *unix_net;   /* net/unix.c's: abstract names, descriptors in flight */
 
   struct pid_tree pids;
   int last_pid, pid_max;
@@ -61,24 +63,24 @@ struct kernel {
   int nprocesses, ntasks;
   struct process *init;
   bool shutting_down;
-  uint64_t forks;               /* since boot, for /proc/stat */
+  uint64_t forks; /* since boot, for /proc/stat */
 
   struct utsname uts;
   int64_t boot_monotonic, boot_realtime; /* ns */
   char boot_id[37];
 
-  char *dmesg;                  /* ring of text; klog() appends */
+  char *dmesg; /* ring of text; klog() appends */
   size_t dmesg_len, dmesg_cap;
 
   struct kernel_sysctl sysctl;
 
   int ncpus;
-  uint64_t mem_total, mem_limit;   /* bytes; limit of the cgroup or total */
+  uint64_t mem_total, mem_limit; /* bytes; limit of the cgroup or total */
   uint64_t next_anon_ino;
 
   uint64_t nosys_logged[8], nosys_logged_other; /* system calls that were missed already: said once */
   bool strace;
-  int log_fd;                   /* debug log or -1 */
+  int log_fd; /* debug log or -1 */
   int debug;
 };
 

@@ -48,7 +48,9 @@ static int timer_cmp(const struct timer *a, const struct timer *b) {
 RB_PROTOTYPE_INTERNAL(timer_tree, timer, link, timer_cmp, static __attribute__((unused)))
 RB_GENERATE_INTERNAL(timer_tree, timer, link, timer_cmp, static __attribute__((unused)))
 
-struct loop *loop_current(void) { return current_loop; }
+struct loop *loop_current(void) {
+  return current_loop;
+}
 
 int64_t loop_now_exact(void) {
   struct timespec ts;
@@ -56,17 +58,18 @@ int64_t loop_now_exact(void) {
   return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-int64_t loop_now(void) { return current_loop && current_loop->now ? current_loop->now : loop_now_exact(); }
+int64_t loop_now(void) {
+  return current_loop && current_loop->now ? current_loop->now : loop_now_exact();
+}
 
 /*
  * io_uring does not pass through seccomp, so the ring itself is confined to the opcodes that this file submits:
  * everything here works on descriptors that the Sentry holds already; nothing opens, connects or executes.
  */
 static int restrict_ring(struct io_uring *ring) {
-  static const uint8_t allowed[] = {IORING_OP_NOP,       IORING_OP_READV,    IORING_OP_WRITEV,
-                                    IORING_OP_FSYNC,     IORING_OP_POLL_ADD, IORING_OP_POLL_REMOVE,
-                                    IORING_OP_SENDMSG,   IORING_OP_RECVMSG,  IORING_OP_ASYNC_CANCEL,
-                                    IORING_OP_FALLOCATE};
+  static const uint8_t allowed[] = {IORING_OP_NOP,          IORING_OP_READV,       IORING_OP_WRITEV,  IORING_OP_FSYNC,
+                                    IORING_OP_POLL_ADD,     IORING_OP_POLL_REMOVE, IORING_OP_SENDMSG, IORING_OP_RECVMSG,
+                                    IORING_OP_ASYNC_CANCEL, IORING_OP_FALLOCATE};
   struct io_uring_restriction r[sizeof allowed + 1];
   memset(r, 0, sizeof r);
   unsigned n = 0;
@@ -124,7 +127,9 @@ void loop_free(struct loop *l) {
   free(l);
 }
 
-void loop_stop(struct loop *l) { l->stop = true; }
+void loop_stop(struct loop *l) {
+  l->stop = true;
+}
 
 static struct io_uring_sqe *get_sqe(struct loop *l) {
   struct io_uring_sqe *s;

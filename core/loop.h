@@ -64,7 +64,8 @@ void timer_disarm(struct timer *t);
 /* Results as the system calls': a count, or -errno. off -1 means the descriptor's own position (pipes, sockets). */
 ssize_t loop_readv(int fd, const struct iovec *iov, int n, off_t off);
 ssize_t loop_writev(int fd, const struct iovec *iov, int n, off_t off);
-ssize_t loop_appendv(int fd, const struct iovec *iov, int n); /* at the end of the file, whatever others append: RWF_APPEND */
+ssize_t loop_appendv(int fd, const struct iovec *iov,
+                     int n); /* at the end of the file, whatever others append: RWF_APPEND */
 ssize_t loop_sendmsg(int fd, const struct msghdr *m, int flags);
 ssize_t loop_recvmsg(int fd, struct msghdr *m, int flags);
 int loop_fsync(int fd, bool datasync);

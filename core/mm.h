@@ -24,13 +24,14 @@ struct area { /* vm_area_struct */
   int prot, flags;     /* PROT_*; MAP_SHARED, MAP_PRIVATE, MAP_GROWSDOWN, MAP_NORESERVE, MAP_LOCKED, … */
   int max_prot;        /* what mprotect may grant (a file opened read-only and mapped shared: no PROT_WRITE) */
   enum area_kind kind;
-  struct file *file;   /* counted; the file mapped, or for anonymous shared memory the internal memfd-backed file; NULL for private anonymous */
-  off_t off;           /* offset of start in the guest's file */
-  int advice;          /* AREA_DONTFORK, … in force */
-  int host_fd;         /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
-  off_t host_off;      /* offset of start in host_fd */
-  uint8_t *checked;    /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
-  int64_t checked_at;  /* when that bitmap was started; it is believed for some seconds */
+  struct file *file; /* counted; the file mapped, or for anonymous shared memory the internal memfd-backed file; NULL
+                        for private anonymous */
+  off_t off;         /* offset of start in the guest's file */
+  int advice;        /* AREA_DONTFORK, … in force */
+  int host_fd;       /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
+  off_t host_off;    /* offset of start in host_fd */
+  uint8_t *checked;  /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
+  int64_t checked_at;     /* when that bitmap was started; it is believed for some seconds */
   struct area *dead_next; /* areas taken out of the tree, waiting to be freed outside of it */
 };
 /* Bits of area.advice */
@@ -41,26 +42,26 @@ struct area { /* vm_area_struct */
 #define AREA_NOHUGEPAGE 16
 
 struct mm {
-  ref_t ref;                   /* tasks that use it */
-  struct plat_as *as;          /* counted (plat_as_get); set with mm_set_as() */
+  ref_t ref;          /* tasks that use it */
+  struct plat_as *as; /* counted (plat_as_get); set with mm_set_as() */
   RB_HEAD(area_tree, area) areas;
-  struct fmutex lock;          /* held over changes, which may park */
-  uint64_t mmap_top;           /* top-down search starts here */
+  struct fmutex lock; /* held over changes, which may park */
+  uint64_t mmap_top;  /* top-down search starts here */
   uint64_t brk_start, brk;
   uint64_t stack_start, stack_end;
   uint64_t code_start, code_end, data_start, data_end;
   uint64_t arg_start, arg_end, env_start, env_end;
   uint64_t total_vm, locked_vm, data_vm, stack_vm; /* pages, for rlimits and /proc */
-  uint64_t auxv[64];           /* as given to the program: /proc/PID/auxv */
+  uint64_t auxv[64];                               /* as given to the program: /proc/PID/auxv */
   int nauxv;
-  struct file *exe;            /* /proc/PID/exe; counted */
+  struct file *exe; /* /proc/PID/exe; counted */
   int nareas;
   int lock_future;             /* mlockall(MCL_FUTURE): MAP_LOCKED for new areas, else 0 */
   bool aslr_off;               /* personality(ADDR_NO_RANDOMIZE) at exec */
   uint64_t gap_from, gap_hole; /* no gap above gap_from (below mmap_top) is larger than gap_hole: see area.c */
   struct mm_moved {            /* the last mremap that moved, kept to undo it if the host refuses */
     uint64_t from, from_len, to, to_len;
-    bool kept;                 /* MREMAP_DONTUNMAP */
+    bool kept; /* MREMAP_DONTUNMAP */
   } moved;
 };
 /* Iterate with RB_FOREACH(a, area_tree, &m->areas), without parking in the loop. */
@@ -76,8 +77,8 @@ void mm_set_as(struct mm *m, struct plat_ctx *c);
  * over plat_fork() and this, and gives the copy its address space with mm_set_as(). NULL: no memory. */
 struct mm *mm_dup(struct mm *m);
 
-struct area *mm_find_borrow(struct mm *m, uint64_t addr);        /* the area that holds addr, or NULL */
-struct area *mm_find_next_borrow(struct mm *m, uint64_t addr);   /* the first area with end > addr */
+struct area *mm_find_borrow(struct mm *m, uint64_t addr);      /* the area that holds addr, or NULL */
+struct area *mm_find_next_borrow(struct mm *m, uint64_t addr); /* the first area with end > addr */
 
 /* The calls, on the current task's mm and stopped context. Results as the system calls'. */
 int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags, struct file *f, off_t off);
@@ -86,7 +87,8 @@ int64_t mm_mprotect(struct task *t, uint64_t addr, uint64_t len, int prot);
 int64_t mm_mremap(struct task *t, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
 int64_t mm_brk(struct task *t, uint64_t brk);
 int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice);
-/* The host refused an order after the map was changed (PLAT_ORDER_FAILED): forget the range. What the call returns instead. */
+/* The host refused an order after the map was changed (PLAT_ORDER_FAILED): forget the range. What the call returns
+ * instead. */
 int64_t mm_order_failed(struct task *t, const struct plat_event *ev);
 /* A fault: true if it was mended (the stack grew) and the guest can go on; else *sig and *code say what to raise. */
 bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code);
@@ -109,14 +111,15 @@ void mm_prefault(struct mm *m, uint64_t addr, size_t len);
 
 /* ---- exec ---- */
 struct exec_args {
-  struct file *file;     /* open for execution (permission and mount flags were checked) */
-  const char *filename;  /* AT_EXECFN, and comm's source */
-  char **argv, **envp;   /* Sentry copies, NULL-terminated */
+  struct file *file;    /* open for execution (permission and mount flags were checked) */
+  const char *filename; /* AT_EXECFN, and comm's source */
+  char **argv, **envp;  /* Sentry copies, NULL-terminated */
   int argc, envc;
-  bool hidden;           /* filename is /dev/fd/N of a descriptor that exec closes: a script cannot be opened by it (ENOENT) */
+  bool hidden; /* filename is /dev/fd/N of a descriptor that exec closes: a script cannot be opened by it (ENOENT) */
 };
-/* Replace t's program (execve(2)): ELF and #!. On success t has a fresh context and mm and the caller's system call must return EXEC_DONE
- * unchanged; before the point of no return errors are -errno with nothing changed; after it the task is killed with SIGKILL/SIGSEGV as Linux does.
- * Used for the first program of a container too (t has then no context and no mm yet). Parks. */
+/* Replace t's program (execve(2)): ELF and #!. On success t has a fresh context and mm and the caller's system call
+ * must return EXEC_DONE unchanged; before the point of no return errors are -errno with nothing changed; after it the
+ * task is killed with SIGKILL/SIGSEGV as Linux does. Used for the first program of a container too (t has then no
+ * context and no mm yet). Parks. */
 int64_t exec_program(struct task *t, const struct exec_args *a);
 #define EXEC_DONE 0x65786563646f6e65ll /* out of errno's range: task_run.c enters the new program */

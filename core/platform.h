@@ -1,6 +1,6 @@
 /*
- * What the kernel needs of the machine: address spaces, contexts that run guest code in them, and events. Implemented by
- * notify-platform/; nothing here speaks of seccomp.
+ * What the kernel needs of the machine: address spaces, contexts that run guest code in them, and events. Implemented
+ * by notify-platform/; nothing here speaks of seccomp.
  *
  * A context (struct plat_ctx) is a host thread that runs one task. It is either running guest code, or stopped at an
  * event. The kernel may only order things of a stopped context. Orders queue up on the context; plat_return(),
@@ -76,8 +76,8 @@ int plat_probe(struct plat_host *h, const char **err);
 
 /*
  * Start the platform: clone the zygote into namespaces of its own, install the filter, warm the pool. To be called
- * with the final uid already set, on the loop's stack, before the loop runs. On failure *err is one sentence that names what the
- * host lacks and the remedy, and the result is -errno.
+ * with the final uid already set, on the loop's stack, before the loop runs. On failure *err is one sentence that names
+ * what the host lacks and the remedy, and the result is -errno.
  */
 int plat_new(const struct plat_callbacks *cb, const struct plat_host *host, struct plat **out, const char **err);
 /* Two halves, when the ring must be opened after the zygote exists (see PLATFORM_RULES, start order). */
@@ -94,7 +94,8 @@ const struct plat_layout *plat_layout(const struct plat *p);
 int plat_listener_fd(const struct plat *p);
 
 /* ---- contexts ---- */
-/* A fresh process with an empty address space (only stub and vDSO), stopped, ready for orders and plat_enter(). Parks. */
+/* A fresh process with an empty address space (only stub and vDSO), stopped, ready for orders and plat_enter(). Parks.
+ */
 int plat_spawn(struct plat *p, struct plat_ctx **out);
 void plat_set_task(struct plat_ctx *c, void *task);
 struct plat_as *plat_ctx_as(struct plat_ctx *c); /* borrowed */
@@ -119,7 +120,8 @@ void plat_kill(struct plat_ctx *c);
 
 /*
  * Ask a running context to stop: leads to PLAT_INTERRUPTED, unless it stops at another event first; then that event
- * comes, and a PLAT_INTERRUPTED may follow it later. Idempotent. A context that does not obey in time is killed (PLAT_DIED).
+ * comes, and a PLAT_INTERRUPTED may follow it later. Idempotent. A context that does not obey in time is killed
+ * (PLAT_DIED).
  */
 void plat_interrupt(struct plat_ctx *c);
 
@@ -131,12 +133,12 @@ enum plat_fork_kind {
 };
 struct plat_fork_args {
   enum plat_fork_kind kind;
-  uint64_t sp;      /* the child's stack pointer, 0: the parent's */
-  uint64_t tls;     /* the child's FS base, used if set_tls */
+  uint64_t sp;  /* the child's stack pointer, 0: the parent's */
+  uint64_t tls; /* the child's FS base, used if set_tls */
   bool set_tls;
 };
-/* From a context stopped at a PLAT_SYSCALL event of a fork-like call: make the child. It is stopped and will see the call return 0 when
- * plat_return(child, 0) is called. Parks. Carries out queued orders first. */
+/* From a context stopped at a PLAT_SYSCALL event of a fork-like call: make the child. It is stopped and will see the
+ * call return 0 when plat_return(child, 0) is called. Parks. Carries out queued orders first. */
 int plat_fork(struct plat_ctx *parent, const struct plat_fork_args *a, struct plat_ctx **child);
 
 /* ---- orders on the address space of a stopped context ---- */
@@ -144,19 +146,20 @@ enum plat_order_kind { PLAT_MMAP, PLAT_MUNMAP, PLAT_MPROTECT, PLAT_MREMAP, PLAT_
 struct plat_order {
   enum plat_order_kind kind;
   uint64_t addr, len;
-  int prot;          /* PLAT_MMAP, PLAT_MPROTECT */
-  int flags;         /* PLAT_MMAP: MAP_* for the host, MAP_FIXED is implied; PLAT_MREMAP: MREMAP_* */
-  int fd;            /* PLAT_MMAP: the Sentry's host descriptor, -1 for anonymous memory. Borrowed until carried out */
-  uint64_t off;      /* PLAT_MMAP */
+  int prot;     /* PLAT_MMAP, PLAT_MPROTECT */
+  int flags;    /* PLAT_MMAP: MAP_* for the host, MAP_FIXED is implied; PLAT_MREMAP: MREMAP_* */
+  int fd;       /* PLAT_MMAP: the Sentry's host descriptor, -1 for anonymous memory. Borrowed until carried out */
+  uint64_t off; /* PLAT_MMAP */
   uint64_t new_addr, new_len; /* PLAT_MREMAP (MREMAP_FIXED|MREMAP_MAYMOVE always to new_addr unless equal to addr) */
-  int advice;        /* PLAT_MADVISE */
+  int advice;                 /* PLAT_MADVISE */
 };
-/* Queue. The host is expected to agree; if not, PLAT_ORDER_FAILED comes instead of the return to the guest (the kernel then
- * mends its map and ends that event with plat_return). In an address space with several threads the
- * orders are complete before plat_return lets the guest go on; other tasks must not be given the range before
- * (mm holds its lock until plat_flush() in that case; see plat_as_shared). */
+/* Queue. The host is expected to agree; if not, PLAT_ORDER_FAILED comes instead of the return to the guest (the kernel
+ * then mends its map and ends that event with plat_return). In an address space with several threads the orders are
+ * complete before plat_return lets the guest go on; other tasks must not be given the range before (mm holds its lock
+ * until plat_flush() in that case; see plat_as_shared). */
 int plat_order(struct plat_ctx *c, const struct plat_order *o);
-/* Carry out what is queued and wait for it. 0, or -errno of the first that failed (the later ones were not done). Parks. */
+/* Carry out what is queued and wait for it. 0, or -errno of the first that failed (the later ones were not done).
+ * Parks. */
 int plat_flush(struct plat_ctx *c);
 /* Does more than one context run on this address space? Then flush while holding the mm lock. */
 bool plat_as_shared(const struct plat_as *as);
@@ -169,7 +172,8 @@ struct iovec;
 ssize_t plat_readv(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr);
 ssize_t plat_writev(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr);
 
-/* Atomic operations on a 32-bit guest word, done by the stub of a stopped context. Parks. 0, -EFAULT; *old is the word before. */
+/* Atomic operations on a 32-bit guest word, done by the stub of a stopped context. Parks. 0, -EFAULT; *old is the word
+ * before. */
 enum plat_atomic { PLAT_CMPXCHG, PLAT_XCHG, PLAT_ADD, PLAT_OR, PLAT_ANDN, PLAT_XOR };
 int plat_atomic32(struct plat_ctx *c, enum plat_atomic op, uint64_t addr, uint32_t arg, uint32_t cmp, uint32_t *old);
 
@@ -183,11 +187,11 @@ struct plat_sigframe {
   int signo;
   siginfo_t info;
   uint64_t handler, restorer;
-  uint64_t mask;            /* goes into uc_sigmask */
-  uint64_t ss_sp, ss_size;  /* goes into uc_stack */
+  uint64_t mask;           /* goes into uc_sigmask */
+  uint64_t ss_sp, ss_size; /* goes into uc_stack */
   uint32_t ss_flags;
-  uint64_t stack_top;       /* 0: the current stack pointer (less the red zone); else the top of the alternate stack */
-  bool has_siginfo;         /* SA_SIGINFO does not matter on x86-64: the frame always has it; kept for clarity of callers */
+  uint64_t stack_top; /* 0: the current stack pointer (less the red zone); else the top of the alternate stack */
+  bool has_siginfo;   /* SA_SIGINFO does not matter on x86-64: the frame always has it; kept for clarity of callers */
 };
 /* Push a frame; several may be pushed, the last pushed runs first. `how` and `ret` matter for the first push only
  * after a PLAT_SYSCALL. 0; -EFAULT if the guest's stack cannot take it. Parks. End the event with plat_resume(). */
@@ -199,7 +203,8 @@ struct plat_regs { /* the order of struct user_regs_struct's general registers t
 /* Parks: a context stopped in a system call may first have to be brought into the stub. */
 int plat_get_regs(struct plat_ctx *c, struct plat_regs *r);
 int plat_set_regs(struct plat_ctx *c, const struct plat_regs *r);
-/* The FS and GS base of a stopped context (arch_prctl). The caller has checked that the base is a guest address. Park. */
+/* The FS and GS base of a stopped context (arch_prctl). The caller has checked that the base is a guest address. Park.
+ */
 int plat_set_fsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_fsbase(struct plat_ctx *c, uint64_t *base);
 int plat_set_gsbase(struct plat_ctx *c, uint64_t base);

@@ -11,14 +11,17 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* A count that overflows, or is used after its end, is the beginning of an exploit: the Sentry ends here, in every build. */
+/* A count that overflows, or is used after its end, is the beginning of an exploit: the Sentry ends here, in every
+ * build. */
 #define ref_check(ok) ((ok) ? (void)0 : abort())
 
 typedef struct {
   uint32_t n;
 } ref_t;
 
-static inline void ref_init(ref_t *r) { r->n = 1; }
+static inline void ref_init(ref_t *r) {
+  r->n = 1;
+}
 static inline void ref_get(ref_t *r) {
   ref_check(r->n > 0 && r->n < UINT32_MAX);
   r->n++;

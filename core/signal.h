@@ -9,7 +9,9 @@
 
 #define NSIG_GUEST 64
 typedef uint64_t sigset64_t;
-static inline sigset64_t sigbit(int sig) { return 1ull << (sig - 1); }
+static inline sigset64_t sigbit(int sig) {
+  return 1ull << (sig - 1);
+}
 
 struct task;
 struct process;
@@ -30,7 +32,7 @@ struct sigqueue {
   TAILQ_ENTRY(sigqueue) link;
   siginfo_t info;
   struct process *charged; /* whose nsigqueued counts it */
-  void *timer; /* the POSIX timer it belongs to, or NULL: overruns are counted there */
+  void *timer;             /* the POSIX timer it belongs to, or NULL: overruns are counted there */
 };
 struct sigpending {
   sigset64_t set;
@@ -52,7 +54,7 @@ void force_signal(struct task *t, int sig, const siginfo_t *info);
 void force_signal_fault(struct task *t, int sig, int code, uint64_t addr);
 void force_sigsegv(struct task *t); /* the frame for a handler could not be built */
 
-bool signal_pending(const struct task *t);       /* a deliverable signal, or a reason to stop or die */
+bool signal_pending(const struct task *t); /* a deliverable signal, or a reason to stop or die */
 bool signal_ignored(const struct task *t, int sig);
 void signal_flush_pending(struct sigpending *p);
 /* Take one of `set` off t's queues (sigtimedwait, signalfd). The signal number and *info, or 0. */
@@ -88,7 +90,7 @@ void signal_sigreturn(struct task *t, const struct plat_event *ev);
 int signal_action(struct task *t, int sig, const struct ksigaction *new_or_null, struct ksigaction *old_or_null);
 /* sigaltstack(2), given the current stack pointer. The structs are in the guest's layout (stack_t). */
 int signal_altstack(struct task *t, const stack_t *new_or_null, stack_t *old_or_null, uint64_t sp);
-void signal_exec_reset(struct task *t);   /* exec: handlers to SIG_DFL, altstack off; the sighand is t's alone before */
+void signal_exec_reset(struct task *t); /* exec: handlers to SIG_DFL, altstack off; the sighand is t's alone before */
 sigset64_t signal_pending_set(const struct task *t); /* rt_sigpending(2): private and shared, blocked */
 /* A stop signal's default action for t's process. */
 void signal_begin_stop(struct task *t, int sig);
@@ -96,7 +98,7 @@ void signal_begin_stop(struct task *t, int sig);
 void signal_join_stop(struct task *t);
 /* Stops under way: t takes part, parks until SIGCONT or its death. */
 void signal_stop_here(struct task *t);
-void signal_task_leaves(struct task *t);  /* t exits: group stops must not wait for it; shared signals go to others */
+void signal_task_leaves(struct task *t); /* t exits: group stops must not wait for it; shared signals go to others */
 void signal_flush(struct process *p, sigset64_t set); /* from all queues of p and its threads */
 void signal_pending_init(struct sigpending *p);
 /* kill(2) and relatives: may t send sig to p? 0 or -EPERM. */

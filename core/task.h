@@ -32,11 +32,11 @@ struct cred {
   int ngroups;
   uint32_t *groups;
 };
-struct cred *cred_new(void);                   /* all zero ids, no capabilities */
+struct cred *cred_new(void); /* all zero ids, no capabilities */
 struct cred *cred_dup(const struct cred *c);
 struct cred *cred_get(struct cred *c);
 void cred_put(struct cred *c);
-bool cred_has_cap(const struct cred *c, int cap); /* effective */
+bool cred_has_cap(const struct cred *c, int cap);       /* effective */
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
 /* What execve does to them, given the file's set-id bits as allowed by mount and no_new_privs. core/cred.c. */
 struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid);
@@ -46,11 +46,11 @@ struct pid { /* a number, and what bears it. Lives while anything refers to it *
   ref_t ref;
   struct kernel *k;
   int nr;
-  struct task *task;       /* the thread of this tid, or NULL */
-  struct process *process; /* the process of this pid (also as a zombie), or NULL */
+  struct task *task;            /* the thread of this tid, or NULL */
+  struct process *process;      /* the process of this pid (also as a zombie), or NULL */
   LIST_HEAD(, process) pgrp;    /* members of the process group of this number */
   LIST_HEAD(, process) session; /* members of the session */
-  struct waitq wq;         /* pidfd polls */
+  struct waitq wq;              /* pidfd polls */
   RB_ENTRY(pid) link;
 };
 
@@ -71,43 +71,43 @@ struct task {
   struct fdtable *files;
   struct fs_ctx *fs;
   struct sighand *sighand;
-  struct cred *cred;            /* counted */
+  struct cred *cred; /* counted */
   char comm[16];
 
   /* running */
-  enum task_state state;        /* as /proc shows it */
-  bool in_guest;                /* the context runs guest code; no fiber of this task exists */
-  struct fiber *fiber;          /* the fiber of the event in progress */
-  bool interruptible;           /* parked where a signal ends the wait */
-  bool killable;                /* parked where only SIGKILL ends the wait, and a spurious wake-up is harmless */
-  bool exiting;                 /* task_exit() has begun: takes no signals any more */
-  struct plat_event ev;         /* the event in progress */
+  enum task_state state; /* as /proc shows it */
+  bool in_guest;         /* the context runs guest code; no fiber of this task exists */
+  struct fiber *fiber;   /* the fiber of the event in progress */
+  bool interruptible;    /* parked where a signal ends the wait */
+  bool killable;         /* parked where only SIGKILL ends the wait, and a spurious wake-up is harmless */
+  bool exiting;          /* task_exit() has begun: takes no signals any more */
+  struct plat_event ev;  /* the event in progress */
   struct restart_block restart;
-  uint64_t entry_ip, entry_sp;  /* where exec_program left the new program: task_run.c does plat_enter() */
+  uint64_t entry_ip, entry_sp; /* where exec_program left the new program: task_run.c does plat_enter() */
   int64_t wchan_since;
 
   /* signals */
   struct sigpending pending;
   sigset64_t blocked, saved_blocked;
-  bool restore_blocked;         /* saved_blocked is due (sigsuspend and relatives) */
+  bool restore_blocked; /* saved_blocked is due (sigsuspend and relatives) */
   uint64_t ss_sp, ss_size;
   uint32_t ss_flags;
-  bool killed;                  /* SIGKILL or group exit: unwind and die */
-  bool stop_wanted;             /* takes part in a group stop at its next signal_deliver() */
-  sigset64_t sigwait;           /* signals it waits for in sigtimedwait */
+  bool killed;        /* SIGKILL or group exit: unwind and die */
+  bool stop_wanted;   /* takes part in a group stop at its next signal_deliver() */
+  sigset64_t sigwait; /* signals it waits for in sigtimedwait */
 
   /* exit */
-  int exit_code;                /* wait status */
-  int exit_signal;              /* to the parent, of a leader; 0 none */
+  int exit_code;   /* wait status */
+  int exit_signal; /* to the parent, of a leader; 0 none */
   uint64_t clear_child_tid, set_child_tid;
   uint64_t robust_list;
-  struct waitq *vfork_done;     /* on the parent's stack while it waits; NULL otherwise */
+  struct waitq *vfork_done; /* on the parent's stack while it waits; NULL otherwise */
   int pdeath_signal;
 
   /* accounting and what prctl & co. remember */
-  int64_t start_time;           /* CLOCK_BOOTTIME ns */
+  int64_t start_time; /* CLOCK_BOOTTIME ns */
   uint64_t nvcsw, nivcsw, min_flt, maj_flt;
-  uint64_t last_host_cpu_ns;    /* the CPU time of host threads this task has left behind (exec) */
+  uint64_t last_host_cpu_ns; /* the CPU time of host threads this task has left behind (exec) */
   int nice, sched_policy, sched_priority, ioprio;
   uint32_t timer_slack_ns;
   uint64_t cpu_affinity[2];
@@ -129,51 +129,51 @@ struct process { /* signal_struct: what all threads of a thread group share */
   ref_t ref;
   struct kernel *k;
   struct pid *pid;
-  struct task *leader;          /* stays until the process is reaped */
+  struct task *leader; /* stays until the process is reaped */
   LIST_HEAD(, task) threads;
-  int nthreads;                 /* entries of `threads`: with a leader that has exited while others live */
-  int nlive;                    /* of those, the ones that have not begun to exit */
-  int nusers;                   /* … that may still use their context; with the last one the host process ends */
-  int nunfinished;              /* … that task_exit() has not finished with; with the last one p is a zombie */
-  struct process *parent;       /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
+  int nthreads;           /* entries of `threads`: with a leader that has exited while others live */
+  int nlive;              /* of those, the ones that have not begun to exit */
+  int nusers;             /* … that may still use their context; with the last one the host process ends */
+  int nunfinished;        /* … that task_exit() has not finished with; with the last one p is a zombie */
+  struct process *parent; /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
   LIST_HEAD(, process) children;
   LIST_ENTRY(process) sibling;
-  LIST_ENTRY(process) all;      /* kernel->processes */
-  struct pid *pgrp, *session;   /* counted */
+  LIST_ENTRY(process) all;    /* kernel->processes */
+  struct pid *pgrp, *session; /* counted */
   LIST_ENTRY(process) pgrp_link, session_link;
   bool session_leader;
-  bool did_exec;                /* setpgid of a child after exec: EACCES */
-  struct tty *ctty;             /* of the session; see core/tty_hooks in kernel.h */
+  bool did_exec;    /* setpgid of a child after exec: EACCES */
+  struct tty *ctty; /* of the session; see core/tty_hooks in kernel.h */
   struct rlimit rlim[RLIM_NLIMITS];
-  struct sigpending pending;    /* shared */
-  struct waitq child_wait;      /* wait4 of the parent's threads: woken when a child changes state */
-  struct waitq signalfd_wq;     /* woken when a signal is queued to the process or one of its threads */
+  struct sigpending pending; /* shared */
+  struct waitq child_wait;   /* wait4 of the parent's threads: woken when a child changes state */
+  struct waitq signalfd_wq;  /* woken when a signal is queued to the process or one of its threads */
 
-  bool group_exit;              /* exit_group or a fatal signal: exit_code is final */
-  int exit_code;                /* wait status */
-  bool zombie;                  /* all threads are gone, not yet reaped */
-  bool stopped, continued;      /* job control, and what wait has to report */
+  bool group_exit;         /* exit_group or a fatal signal: exit_code is final */
+  int exit_code;           /* wait status */
+  bool zombie;             /* all threads are gone, not yet reaped */
+  bool stopped, continued; /* job control, and what wait has to report */
   bool stop_reported, cont_reported;
   int stop_sig;
   int nstopped;
   bool subreaper, has_subreaper;
-  bool injected;                /* made by task_new_process(): hooks.process_reaped is told of its end */
-  bool unkillable;              /* init: signals from within the container that it has no handler for are dropped */
-  int exit_signal;              /* sent to the parent at the end; 0 none. (Of the leader in Linux; here it survives exec) */
-  int nsigqueued;               /* entries of all its queues, against RLIMIT_SIGPENDING */
-  struct task *dethreading;     /* the thread that waits in task_dethread() until it is alone */
-  int stop_count;               /* threads that have yet to stop before the group stop is complete */
-  bool stop_ordered;            /* a group stop is under way or in force, until SIGCONT */
+  bool injected;            /* made by task_new_process(): hooks.process_reaped is told of its end */
+  bool unkillable;          /* init: signals from within the container that it has no handler for are dropped */
+  int exit_signal;          /* sent to the parent at the end; 0 none. (Of the leader in Linux; here it survives exec) */
+  int nsigqueued;           /* entries of all its queues, against RLIMIT_SIGPENDING */
+  struct task *dethreading; /* the thread that waits in task_dethread() until it is alone */
+  int stop_count;           /* threads that have yet to stop before the group stop is complete */
+  bool stop_ordered;        /* a group stop is under way or in force, until SIGCONT */
 
   struct rusage_acc {
-    uint64_t utime, stime;      /* ns */
+    uint64_t utime, stime; /* ns */
     uint64_t min_flt, maj_flt, nvcsw, nivcsw, maxrss_kb, inblock, oublock;
-  } dead, children_acc;         /* of threads that ended; of reaped children */
-  int host_pid;                 /* of the host process when it is not the leader's thread (after task_dethread()); else 0 */
+  } dead, children_acc; /* of threads that ended; of reaped children */
+  int host_pid;         /* of the host process when it is not the leader's thread (after task_dethread()); else 0 */
   struct itimer itimer[3];
   void *itimer_priv[3];
   void *posix_timers;
-  void *cpu_limit;              /* core/cpu_limit.c: RLIMIT_CPU is set */
+  void *cpu_limit; /* core/cpu_limit.c: RLIMIT_CPU is set */
   int oom_score_adj;
 };
 
@@ -209,24 +209,26 @@ void task_start(struct task *t);
 void task_exit(struct task *t, int wait_status);
 /* exit_group(2) and death by signal: marks everything; the caller then runs into task_exit on its way out. */
 void process_exit_group(struct process *p, int wait_status);
-/* The caller's vfork parent may go on: to be called once the task has its own mm (exec) or none (exit). No-op otherwise. */
+/* The caller's vfork parent may go on: to be called once the task has its own mm (exec) or none (exit). No-op
+ * otherwise. */
 void task_vfork_done(struct task *t);
 /*
- * exec: end all other threads of t's process, wait for them, and make t the leader (with the leader's tid). Parks. 0, or
- * -EAGAIN when t itself was killed or another thread execs already: t then unwinds. All contexts that are left in the old host
- * process belong to t alone: plat_kill(old ctx) ends them.
+ * exec: end all other threads of t's process, wait for them, and make t the leader (with the leader's tid). Parks. 0,
+ * or -EAGAIN when t itself was killed or another thread execs already: t then unwinds. All contexts that are left in
+ * the old host process belong to t alone: plat_kill(old ctx) ends them.
  */
 int task_dethread(struct task *t);
 /* Just before the host process that t runs in goes away (exec's plat_kill() of the old context; task_exit() does it
  * itself): its CPU time moves to proc->dead. */
 void task_account_host(struct task *t);
-/* PLAT_DIED: the host process of p is gone, no events will come from its contexts. Ends p as if by SIGKILL. On the loop or any fiber. */
+/* PLAT_DIED: the host process of p is gone, no events will come from its contexts. Ends p as if by SIGKILL. On the loop
+ * or any fiber. */
 void process_host_died(struct process *p);
 /* wait4/waitid: see syscalls/wait.c */
 struct wait_opts {
-  int which;              /* P_ALL, P_PID, P_PGID */
+  int which; /* P_ALL, P_PID, P_PGID */
   int id;
-  int options;            /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, … */
+  int options;                  /* WNOHANG, WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WALL, … */
   int pid, status, code, cause; /* results: wait status; si_code, si_status */
   uint32_t uid;
   struct rusage ru;
@@ -235,11 +237,12 @@ int64_t process_wait(struct task *t, struct wait_opts *w); /* the pid, 0 (WNOHAN
 
 /* A child of p, or p itself as a child, changed state: see wait_child.c. */
 void process_reap(struct process *p); /* a zombie: unlink it, free its pid. May free p */
-/* setuid(2) and relatives: what the change of user ids from `old` does to the capabilities (SECBIT_NO_SETUID_FIXUP aside). */
+/* setuid(2) and relatives: what the change of user ids from `old` does to the capabilities (SECBIT_NO_SETUID_FIXUP
+ * aside). */
 void cred_fixup_setuid(struct cred *c, const struct cred *old);
 void cred_fixup_setfsuid(struct cred *c, const struct cred *old);
-/* The process's side of a successful exec, after task_dethread() and with the new mm in place: signal handlers, timers, exit
- * signal, robust list, vfork parent. Files, credentials and mm are exec_program's. */
+/* The process's side of a successful exec, after task_dethread() and with the new mm in place: signal handlers, timers,
+ * exit signal, robust list, vfork parent. Files, credentials and mm are exec_program's. */
 void task_exec_reset(struct task *t);
 /* May `c`'s owner signal p (kill(2), SIGCONT within a session aside)? */
 bool cred_may_signal(const struct cred *c, const struct cred *target);
@@ -251,24 +254,24 @@ void task_notify_signal(struct task *t);
 
 /* Internals of the process half, not for other folders. */
 struct task *task_alloc(struct kernel *k, struct process *p, struct task *from); /* fork.c: from NULL: defaults */
-void task_free(struct task *t);                        /* a task that never ran, or has exited: drops what it still holds */
+void task_free(struct task *t); /* a task that never ran, or has exited: drops what it still holds */
 struct process *process_alloc(struct kernel *k, struct process *from);
 void process_link_thread(struct process *p, struct task *t);
 int pid_alloc(struct kernel *k, int want, struct pid **out); /* want 0: the next free one. -EAGAIN, -EEXIST */
 void process_join_pgrp(struct process *p, struct pid *pgrp, struct pid *session); /* drops the old ones; NULL leaves */
-void process_notify_parent(struct process *p, int why); /* CLD_*; core/exit.c */
+void process_notify_parent(struct process *p, int why);                           /* CLD_*; core/exit.c */
 void rlimits_default(struct rlimit *r, const struct kernel *k);
 int process_set_rlimit(struct task *caller, struct process *p, int which, const struct rlimit *n); /* checks */
 
 /* Sessions and groups; core/session.c. */
-int process_setsid(struct process *p);                 /* the new sid, or -EPERM */
+int process_setsid(struct process *p); /* the new sid, or -EPERM */
 int process_setpgid(struct task *t, int pid, int pgid);
 bool process_group_orphaned(struct pid *pgrp);
 /* The same as if `without` were gone already. */
 bool process_group_orphaned_without(struct pid *pgrp, const struct process *without);
-void task_set_cred(struct task *t, struct cred *c);    /* takes its own reference */
+void task_set_cred(struct task *t, struct cred *c); /* takes its own reference */
 void task_rusage(struct task *t, struct rusage_acc *out);
-void process_rusage(struct process *p, struct rusage_acc *out); /* live threads and dead ones */
+void process_rusage(struct process *p, struct rusage_acc *out);     /* live threads and dead ones */
 void rusage_from_acc(const struct rusage_acc *a, struct rusage *r); /* in getrusage(2)'s form */
 uint64_t task_rlimit(const struct task *t, int which);
 

@@ -9,11 +9,17 @@
 #include "task.h"
 #include <signal.h>
 
-struct task *task_current(void) { return fiber_local(); }
+struct task *task_current(void) {
+  return fiber_local();
+}
 
-static bool must_die(const struct task *t) { return t->killed || t->proc->group_exit; }
+static bool must_die(const struct task *t) {
+  return t->killed || t->proc->group_exit;
+}
 
-static bool is_restart(int64_t ret) { return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK; }
+static bool is_restart(int64_t ret) {
+  return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
+}
 
 /* The same call once more: nothing of the guest ran meanwhile, so its registers and memory need no second look. */
 static int64_t call_again(struct task *t, int64_t ret) {

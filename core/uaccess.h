@@ -1,7 +1,7 @@
 /*
  * Access to the memory of the current task (the one whose fiber runs). All or nothing unless said so. Each call costs
- * a host system call of about 1.4 us: gather fields into one struct. May park (file pages that are not in the page cache are
- * brought in through the ring first).
+ * a host system call of about 1.4 us: gather fields into one struct. May park (file pages that are not in the page
+ * cache are brought in through the ring first).
  */
 #pragma once
 #include <stddef.h>
@@ -11,7 +11,8 @@
 int copy_from_user(void *dst, uint64_t src, size_t n); /* 0 or -EFAULT */
 int copy_to_user(uint64_t dst, const void *src, size_t n);
 int clear_user(uint64_t dst, size_t n);
-/* Copies a NUL-terminated string into dst (cap bytes with the NUL). Its length; -EFAULT; -ENAMETOOLONG if it does not fit. */
+/* Copies a NUL-terminated string into dst (cap bytes with the NUL). Its length; -EFAULT; -ENAMETOOLONG if it does not
+ * fit. */
 ssize_t strncpy_from_user(char *dst, uint64_t src, size_t cap);
 /* The bytes that could be copied, 0 if none. */
 size_t copy_from_user_partial(void *dst, uint64_t src, size_t n);

@@ -14,17 +14,17 @@ struct mm;
 struct uio {
   struct iovec *iov; /* remaining segments; guest addresses if mm, else Sentry addresses */
   int n;
-  size_t resid;      /* bytes left over all segments */
-  struct mm *mm;     /* NULL: Sentry memory. Borrowed */
-  bool nonblock;     /* RWF_NOWAIT, MSG_DONTWAIT or O_NONBLOCK: return -EAGAIN instead of parking */
-  int rwf;           /* RWF_* of preadv2/pwritev2 */
+  size_t resid;        /* bytes left over all segments */
+  struct mm *mm;       /* NULL: Sentry memory. Borrowed */
+  bool nonblock;       /* RWF_NOWAIT, MSG_DONTWAIT or O_NONBLOCK: return -EAGAIN instead of parking */
+  int rwf;             /* RWF_* of preadv2/pwritev2 */
   struct iovec *alloc; /* what uio_done() frees: iov itself moves on */
 };
 
 /* Both return the bytes copied, short on a bad page, -EFAULT if none could be and n > 0. They advance u. */
-ssize_t uio_copy_to(struct uio *u, const void *src, size_t n);   /* into the uio: for reads */
-ssize_t uio_copy_from(struct uio *u, void *dst, size_t n);       /* out of the uio: for writes */
-ssize_t uio_zero(struct uio *u, size_t n);                       /* writes zeros into it */
+ssize_t uio_copy_to(struct uio *u, const void *src, size_t n); /* into the uio: for reads */
+ssize_t uio_copy_from(struct uio *u, void *dst, size_t n);     /* out of the uio: for writes */
+ssize_t uio_zero(struct uio *u, size_t n);                     /* writes zeros into it */
 void uio_advance(struct uio *u, size_t n);
 /* Un-consume is not possible: look before you copy. */
 
@@ -32,7 +32,8 @@ void uio_advance(struct uio *u, size_t n);
 void uio_kernel(struct uio *u, struct iovec *iov, void *buf, size_t n);
 /* Over one range of the current task's memory. -EFAULT if it is no possible range. n is cut to MAX_RW_COUNT. */
 int uio_user(struct uio *u, struct iovec *iov, uint64_t addr, size_t n);
-/* Copies a guest's iovec array; `fast` holds up to `nfast` entries, more are allocated. uio_done() frees. -EFAULT, -EINVAL, as import_iovec. */
+/* Copies a guest's iovec array; `fast` holds up to `nfast` entries, more are allocated. uio_done() frees. -EFAULT,
+ * -EINVAL, as import_iovec. */
 int uio_user_vec(struct uio *u, struct iovec *fast, int nfast, uint64_t uvec, unsigned long n);
 /* The checks of import_iovec() on a copied array: -EINVAL, -EFAULT; cuts the total to MAX_RW_COUNT. */
 int uio_check_vec(struct iovec *v, int n, size_t *total);

@@ -5,7 +5,9 @@
 #include "task.h"
 #include <sys/epoll.h>
 
-void waitq_init(struct waitq *q) { TAILQ_INIT(&q->head); }
+void waitq_init(struct waitq *q) {
+  TAILQ_INIT(&q->head);
+}
 
 void waitq_add(struct waitq *q, struct wait_entry *e) {
   e->q = q;
@@ -115,7 +117,9 @@ static int wait_on(struct waitq *q, uint32_t events, int64_t deadline, bool excl
   return r;
 }
 
-int task_wait(struct waitq *q, uint32_t events, int64_t deadline) { return wait_on(q, events, deadline, false, true); }
+int task_wait(struct waitq *q, uint32_t events, int64_t deadline) {
+  return wait_on(q, events, deadline, false, true);
+}
 
 int task_wait_exclusive(struct waitq *q, uint32_t events, int64_t deadline) {
   return wait_on(q, events, deadline, true, true);
@@ -125,7 +129,9 @@ int task_wait_uninterruptible(struct waitq *q, uint32_t events, int64_t deadline
   return wait_on(q, events, deadline, false, false);
 }
 
-int task_sleep(int64_t deadline) { return wait_on(NULL, 0, deadline, false, true); }
+int task_sleep(int64_t deadline) {
+  return wait_on(NULL, 0, deadline, false, true);
+}
 
 int task_park(int64_t deadline) {
   struct task *t = task_current();

@@ -1,6 +1,6 @@
 /*
- * Wait queues and the ways to block. Every blocking call of a guest parks through task_wait() and its relatives, so that
- * every park can be interrupted by a signal and restarted.
+ * Wait queues and the ways to block. Every blocking call of a guest parks through task_wait() and its relatives, so
+ * that every park can be interrupted by a signal and restarted.
  */
 #pragma once
 #include <stdbool.h>
@@ -16,10 +16,10 @@ typedef bool wait_fn(struct wait_entry *e, uint32_t events);
 
 struct wait_entry {
   TAILQ_ENTRY(wait_entry) link;
-  struct waitq *q;    /* the queue it is on, or NULL */
+  struct waitq *q; /* the queue it is on, or NULL */
   wait_fn *fn;
-  uint32_t events;    /* EPOLL* bits of interest; 0 means every wake-up */
-  bool exclusive;     /* at most `n` of these are woken by waitq_wake_n() */
+  uint32_t events; /* EPOLL* bits of interest; 0 means every wake-up */
+  bool exclusive;  /* at most `n` of these are woken by waitq_wake_n() */
   void *arg;
 };
 
@@ -33,8 +33,12 @@ void waitq_add(struct waitq *q, struct wait_entry *e);
 void waitq_del(struct wait_entry *e); /* no-op if it is on no queue */
 /* Wake every entry whose interest meets `events` (0 meets all): all non-exclusive ones, at most n exclusive ones. */
 int waitq_wake_n(struct waitq *q, uint32_t events, int n);
-static inline void waitq_wake(struct waitq *q, uint32_t events) { waitq_wake_n(q, events, 1); }
-static inline void waitq_wake_all(struct waitq *q, uint32_t events) { waitq_wake_n(q, events, 1 << 30); }
+static inline void waitq_wake(struct waitq *q, uint32_t events) {
+  waitq_wake_n(q, events, 1);
+}
+static inline void waitq_wake_all(struct waitq *q, uint32_t events) {
+  waitq_wake_n(q, events, 1 << 30);
+}
 void waitq_destroy(struct waitq *q); /* wakes all with EPOLLHUP|EPOLLERR and empties the queue */
 
 #define NO_DEADLINE INT64_MAX /* nanoseconds of the loop's CLOCK_MONOTONIC, see loop_now() */

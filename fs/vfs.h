@@ -3,8 +3,9 @@
  *
  * A file system fills in struct inode_ops and struct super. Operations may park (the gofer answers by message); the VFS
  * holds counted references to everything involved, and for operations that change a directory, that directory's
- * `dir_lock` (two for rename, an ancestor first; and that of a directory being removed). Permission checks (mode bits, capabilities, read-only mounts, sticky bits) are the VFS's: a file system
- * never sees a request that the caller has no right to.
+ * `dir_lock` (two for rename, an ancestor first; and that of a directory being removed). Permission checks (mode bits,
+ * capabilities, read-only mounts, sticky bits) are the VFS's: a file system never sees a request that the caller has no
+ * right to.
  */
 #pragma once
 #include "../core/file.h"
@@ -41,10 +42,13 @@ struct iattr { /* which fields of setattr are meant: ATTR_* */
 struct inode_ops {
   /* Directories. `name` is one component, never "." or "..", NUL-terminated, <= NAME_MAX. Results: a counted inode. */
   int (*lookup)(struct inode *dir, struct dentry *parent, const char *name, struct inode **out); /* -ENOENT: negative */
-  int (*create)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, struct inode **out); /* regular */
+  int (*create)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a,
+                struct inode **out); /* regular */
   int (*mkdir)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, struct inode **out);
-  int (*mknod)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, dev_t rdev, struct inode **out);
-  int (*symlink)(struct inode *dir, struct dentry *parent, const char *name, const char *target, const struct iattr *a, struct inode **out);
+  int (*mknod)(struct inode *dir, struct dentry *parent, const char *name, const struct iattr *a, dev_t rdev,
+               struct inode **out);
+  int (*symlink)(struct inode *dir, struct dentry *parent, const char *name, const char *target, const struct iattr *a,
+                 struct inode **out);
   int (*link)(struct inode *dir, struct dentry *parent, const char *name, struct dentry *old);
   int (*unlink)(struct inode *dir, struct dentry *victim);
   int (*rmdir)(struct inode *dir, struct dentry *victim);
@@ -59,8 +63,8 @@ struct inode_ops {
   /* Refresh i's cached attributes from where they live; NULL: the cache is the truth. */
   int (*getattr)(struct inode *i, struct dentry *d);
   int (*setattr)(struct inode *i, struct dentry *d, const struct iattr *a);
-  /* Is the cached dentry (positive or negative) still true? Asked of the dentry's own inode if that has the operation, else of its
-   * directory's. NULL: always. 1 yes, 0 no, -errno. Volumes shared with the host need it. */
+  /* Is the cached dentry (positive or negative) still true? Asked of the dentry's own inode if that has the operation,
+   * else of its directory's. NULL: always. 1 yes, 0 no, -errno. Volumes shared with the host need it. */
   int (*revalidate)(struct dentry *d);
   /* Fill in f->ops, f->priv, f->wq. f->inode and f->dentry are set, f->flags too. -errno refuses. NULL: by type, device
    * nodes through chrdev_open, FIFOs through fifo_open. O_APPEND is the write operation's business (under io_lock). */
@@ -75,13 +79,13 @@ struct inode_ops {
 struct inode {
   ref_t ref;
   const struct inode_ops *ops;
-  struct super *sb;       /* borrowed; a super outlives its inodes */
+  struct super *sb; /* borrowed; a super outlives its inodes */
   uint64_t ino;
   uint32_t mode, uid, gid; /* mode with S_IFMT; cached attributes as stat(2) shows them */
   uint32_t nlink;
   dev_t rdev;
   off_t size;
-  uint64_t blocks;        /* 512-byte units */
+  uint64_t blocks; /* 512-byte units */
   struct timespec atime, mtime, ctime, btime;
   struct fmutex dir_lock; /* directories: held by the VFS over changes */
   struct fmutex io_lock;  /* regular files: O_APPEND writes, truncation */
@@ -91,9 +95,10 @@ struct inode {
   void *locks;            /* fs/locks.c: POSIX and flock locks */
   void *fsnotify;         /* fs/inotify.c: watches, which hold a dentry of the inode; NULL: none */
   int write_count;        /* writers open (ETXTBSY: > 0); < 0 deny-write by running programs */
-  char *link;             /* symlinks: the target once it is known, if it never changes (see super.volatile_links); freed with the inode */
-  bool dead;              /* a directory that was removed: nothing can be created or found in it */
-  bool linkable;          /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
+  char *link; /* symlinks: the target once it is known, if it never changes (see super.volatile_links); freed with the
+                 inode */
+  bool dead;  /* a directory that was removed: nothing can be created or found in it */
+  bool linkable; /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
 };
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
 static inline struct inode *inode_get(struct inode *i) {
@@ -123,7 +128,8 @@ struct super {
   struct vfs *vfs;
   void *priv;
 };
-struct super *super_new(struct kernel *k, const char *fstype, const struct super_ops *ops, unsigned long magic); /* gives it a dev */
+struct super *super_new(struct kernel *k, const char *fstype, const struct super_ops *ops,
+                        unsigned long magic); /* gives it a dev */
 void super_put(struct super *sb);
 
 struct mount {
@@ -134,10 +140,10 @@ struct mount {
   struct dentry *mountpoint; /* in parent; counted */
   unsigned flags;            /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME, … */
   int id;
-  char *source;              /* /proc/mounts' first field */
+  char *source; /* /proc/mounts' first field */
   LIST_ENTRY(mount) ns_link;
   /* mount.c's */
-  struct mount_ns *ns;       /* NULL: detached */
+  struct mount_ns *ns;         /* NULL: detached */
   LIST_HEAD(, mount) children; /* mounted in this one, the latest first */
   LIST_ENTRY(mount) child_link;
 };
@@ -146,28 +152,29 @@ void mount_put(struct mount *m);
 
 /* ---- dentries ---- */
 struct dentry {
-  ref_t ref;                 /* cached with 0 users is possible: see dcache.c */
-  char *name;                /* "" for roots */
+  ref_t ref;  /* cached with 0 users is possible: see dcache.c */
+  char *name; /* "" for roots */
   uint32_t name_len, hash;
-  struct dentry *parent;     /* counted; itself for roots */
-  struct inode *inode;       /* counted; NULL: a negative entry */
+  struct dentry *parent; /* counted; itself for roots */
+  struct inode *inode;   /* counted; NULL: a negative entry */
   struct super *sb;
-  bool unhashed;             /* unlinked or replaced: " (deleted)" */
-  bool is_mountpoint;        /* something may be mounted here */
-  void *priv;                /* the file system's, freed by it in evict/dentry_release */
+  bool unhashed;      /* unlinked or replaced: " (deleted)" */
+  bool is_mountpoint; /* something may be mounted here */
+  void *priv;         /* the file system's, freed by it in evict/dentry_release */
   /* the rest is dcache.c's */
   RB_ENTRY(dentry) sib_link;
   RB_HEAD(dentry_children, dentry) children;
   TAILQ_ENTRY(dentry) lru_link;
   bool on_lru;
-  int nmounts;               /* is_mountpoint is nmounts > 0 */
-  char iname[40];            /* short names */
+  int nmounts;    /* is_mountpoint is nmounts > 0 */
+  char iname[40]; /* short names */
 };
 struct dentry *dentry_get(struct dentry *d);
 void dentry_put(struct dentry *d);
 /* A root dentry for a new super. */
 struct dentry *dentry_new_root(struct super *sb, struct inode *root);
-/* The path from the file system's root ("" for the root itself, else "a/b"), for file systems that work by path. Length or -ENAMETOOLONG. */
+/* The path from the file system's root ("" for the root itself, else "a/b"), for file systems that work by path. Length
+ * or -ENAMETOOLONG. */
 ssize_t dentry_path_in_fs(const struct dentry *d, char *buf, size_t cap);
 /* Forget cached children (after a host-side change) or one entry. */
 void dentry_invalidate_children(struct dentry *d);
@@ -192,10 +199,10 @@ struct fs_ctx { /* fs_struct */
 struct fs_ctx *fs_ctx_new(const struct path *root);
 
 /* Lookup flags */
-#define LOOKUP_FOLLOW 1u      /* follow a symlink in the last place */
-#define LOOKUP_DIRECTORY 2u   /* must be one */
-#define LOOKUP_EMPTY 4u       /* AT_EMPTY_PATH: "" means dfd itself */
-#define LOOKUP_PARENT 8u      /* internal */
+#define LOOKUP_FOLLOW 1u       /* follow a symlink in the last place */
+#define LOOKUP_DIRECTORY 2u    /* must be one */
+#define LOOKUP_EMPTY 4u        /* AT_EMPTY_PATH: "" means dfd itself */
+#define LOOKUP_PARENT 8u       /* internal */
 #define LOOKUP_NO_SYMLINKS 16u /* openat2's RESOLVE_* */
 #define LOOKUP_NO_XDEV 32u
 #define LOOKUP_BENEATH 64u
@@ -206,20 +213,22 @@ struct fs_ctx *fs_ctx_new(const struct path *root);
 /* All on behalf of t (root, cwd, credentials). `name` is a Sentry string. dfd AT_FDCWD or a descriptor. */
 int vfs_lookup(struct task *t, int dfd, const char *name, unsigned flags, struct path *out);
 /* The parent directory and the last component (into last[NAME_MAX+1]); trailing slashes are reported. */
-int vfs_lookup_parent(struct task *t, int dfd, const char *name, unsigned flags, struct path *parent, char *last, bool *trailing_slash);
+int vfs_lookup_parent(struct task *t, int dfd, const char *name, unsigned flags, struct path *parent, char *last,
+                      bool *trailing_slash);
 /* Copies the path from guest memory first: PATH_MAX buffers come from a pool. */
 int vfs_lookup_user(struct task *t, int dfd, uint64_t uname, unsigned flags, struct path *out);
-char *getname_user(uint64_t uname, int *err);          /* free with putname() */
+char *getname_user(uint64_t uname, int *err); /* free with putname() */
 void putname(char *name);
 
 struct open_how_k {
-  int flags;        /* O_* */
+  int flags; /* O_* */
   uint32_t mode;
-  unsigned lookup;  /* extra LOOKUP_* from openat2 */
-  bool exec;        /* open for exec: EACCES unless executable, ETXTBSY if being written */
+  unsigned lookup; /* extra LOOKUP_* from openat2 */
+  bool exec;       /* open for exec: EACCES unless executable, ETXTBSY if being written */
 };
 int vfs_open(struct task *t, int dfd, const char *name, const struct open_how_k *how, struct file **out);
-int vfs_open_path(struct task *t, const struct path *p, int flags, struct file **out); /* no creation; checks permission */
+int vfs_open_path(struct task *t, const struct path *p, int flags,
+                  struct file **out); /* no creation; checks permission */
 /* Open without a task and without permission checks: kernel-internal. */
 int vfs_open_kernel(const struct path *p, int flags, struct file **out);
 
@@ -235,12 +244,14 @@ int vfs_rename(struct task *t, int odfd, const char *old, int ndfd, const char *
 ssize_t vfs_readlink(struct task *t, int dfd, const char *name, char *buf, size_t cap);
 int vfs_getattr(const struct path *p, struct stat *st, struct timespec *btime);
 int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime); /* anonymous files too */
-/* chmod/chown/utimes/truncate with permission rules, suid clearing, ctime. now_mask: ATTR_ATIME|ATTR_MTIME to be set to now. */
+/* chmod/chown/utimes/truncate with permission rules, suid clearing, ctime. now_mask: ATTR_ATIME|ATTR_MTIME to be set to
+ * now. */
 int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned now_mask);
 int vfs_truncate(struct task *t, const struct path *p, off_t len);
 /* In-memory file systems: take over a's fields, set ctime. Does not truncate. */
 void vfs_setattr_copy(struct inode *i, const struct iattr *a);
-/* A read of f or of its link: atime by the mount's rules (relatime). For file systems whose inode is where the time lives. */
+/* A read of f or of its link: atime by the mount's rules (relatime). For file systems whose inode is where the time
+ * lives. */
 void vfs_touch_atime(struct mount *m, struct inode *i);
 int vfs_permission(struct task *t, struct mount *m, struct inode *i, int mask); /* MAY_* = R_OK, W_OK, X_OK; fsuid */
 int vfs_access(struct task *t, const struct path *p, int mode, bool effective);
@@ -256,8 +267,8 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
 ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap);
 int vfs_removexattr(struct task *t, const struct path *p, const char *name);
 
-/* What an open file leads to when its /proc/PID/fd link is followed: its path, or for anonymous files a stand-in (fs/anon.c)
- * that shows the file's attributes and whose open leads to f->ops->reopen. For procfs' follow operation. */
+/* What an open file leads to when its /proc/PID/fd link is followed: its path, or for anonymous files a stand-in
+ * (fs/anon.c) that shows the file's attributes and whose open leads to f->ops->reopen. For procfs' follow operation. */
 int vfs_file_path(struct file *f, struct path *out);
 /* The anonymous file that such a stand-in is of, borrowed; NULL for every other dentry. */
 struct file *vfs_standin_file_borrow(const struct dentry *d);
@@ -270,7 +281,8 @@ int vfs_posix_lock(struct task *t, struct file *f, int cmd, struct flock *fl); /
 bool vfs_emit_dots(struct file *f, struct dir_ctx *d);
 int vfs_iterate(struct file *f, struct dir_ctx *d);
 
-/* The path of p as seen from t's root ("/a/b", "/a (deleted)", "(unreachable)/…"); returns a pointer into buf or NULL. */
+/* The path of p as seen from t's root ("/a/b", "/a (deleted)", "(unreachable)/…"); returns a pointer into buf or NULL.
+ */
 char *vfs_path_string(struct task *t, const struct path *p, char *buf, size_t cap);
 
 /* ---- mounting (boot, mount(2)) ---- */
@@ -285,19 +297,19 @@ struct vfs {
   struct mount_ns *init_ns;
   int next_mount_id;
   unsigned next_dev_minor;
-  struct waitq mounts_wq; /* poll on /proc/mounts */
-  struct mount *shm_mnt;  /* fs/tmpfs: of anonymous shared memory and memfds; in no namespace */
-  struct mount *anon_mnt; /* fs/anon.c: where names of memfds and stand-ins of anonymous files live; in no namespace */
+  struct waitq mounts_wq;  /* poll on /proc/mounts */
+  struct mount *shm_mnt;   /* fs/tmpfs: of anonymous shared memory and memfds; in no namespace */
+  struct mount *anon_mnt;  /* fs/anon.c: where names of memfds and stand-ins of anonymous files live; in no namespace */
   struct super *hostfd_sb; /* fs/hostfd.c: of the inodes of inherited host descriptors; NULL until needed */
-  uint64_t mounts_seq;    /* counts changes of the table */
+  uint64_t mounts_seq;     /* counts changes of the table */
   TAILQ_HEAD(, dentry) lru; /* unused dentries, the least recently used first */
   int nlru, lru_max;
-  struct fmutex rename_lock; /* between directories: no loops */
+  struct fmutex rename_lock;             /* between directories: no loops */
   LIST_HEAD(, lock_waiter) lock_waiters; /* fs/locks.c */
   LIST_HEAD(, chrdev) chrdevs;           /* fs/chrdev.c */
-  char *names[16];        /* free PATH_MAX buffers */
+  char *names[16];                       /* free PATH_MAX buffers */
   int nnames;
-  void *scratch;          /* one free VFS_SCRATCH buffer, or NULL */
+  void *scratch; /* one free VFS_SCRATCH buffer, or NULL */
 };
 /* Bounce buffers for file contents. */
 #define VFS_SCRATCH (256 * 1024)
@@ -315,8 +327,10 @@ int vfs_sync_all(struct mount_ns *ns);
 int vfs_init(struct kernel *k);
 void vfs_free(struct kernel *k); /* all mounts go; nothing may be open any more */
 /* Mount sb at `at` (NULL: as the root of the namespace). *out counted, may be NULL. */
-int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct path *at, unsigned flags, const char *source, struct mount **out);
-int vfs_bind(struct vfs *v, struct mount_ns *ns, const struct path *from, const struct path *at, unsigned flags, bool recursive);
+int vfs_mount(struct vfs *v, struct mount_ns *ns, struct super *sb, const struct path *at, unsigned flags,
+              const char *source, struct mount **out);
+int vfs_bind(struct vfs *v, struct mount_ns *ns, const struct path *from, const struct path *at, unsigned flags,
+             bool recursive);
 int vfs_umount(struct vfs *v, struct mount_ns *ns, struct mount *m, int flags);
 /* Create missing directories (or an empty file) for a mount point, as runtimes do; kernel-internal. */
 int vfs_mkdir_p(struct vfs *v, const struct path *root, const char *path, uint32_t mode, struct path *out);
@@ -325,7 +339,7 @@ int vfs_touch_p(struct vfs *v, const struct path *root, const char *path, struct
 int vfs_lookup_kernel(const struct path *root, const char *name, unsigned flags, struct path *out);
 
 /* ---- constructors of file systems; each returns a super with a root, *err may point to a reason ---- */
-int tmpfs_mount(struct kernel *k, const char *options, struct super **out);   /* size=, nr_inodes=, mode=, uid=, gid= */
+int tmpfs_mount(struct kernel *k, const char *options, struct super **out); /* size=, nr_inodes=, mode=, uid=, gid= */
 /* Anonymous shared memory and memfd: a tmpfs file without a name in any directory. */
 /* `name` is what /proc/PID/fd shows: "memfd:NAME" gives "/memfd:NAME (deleted)". Open for reading and writing,
  * mode 0777. seals_allowed: MFD_ALLOW_SEALING and MFD_NOEXEC_SEAL of memfd_create(2), or 0. */
@@ -335,20 +349,21 @@ int tmpfs_add_seals(struct file *f, unsigned seals);
 int tmpfs_get_seals(struct file *f);
 int proc_mount(struct kernel *k, struct super **out);
 int sysfs_mount(struct kernel *k, struct super **out);
-int dev_mount(struct kernel *k, const char *options, struct super **out);      /* devtmpfs with the standard nodes */
+int dev_mount(struct kernel *k, const char *options, struct super **out); /* devtmpfs with the standard nodes */
 int devpts_mount(struct kernel *k, const char *options, struct super **out);
-int mqueue_mount(struct kernel *k, struct super **out);                        /* an empty directory file system until mqueues exist */
+int mqueue_mount(struct kernel *k, struct super **out); /* an empty directory file system until mqueues exist */
 int cgroup_mount(struct kernel *k, struct super **out);
 int overlay_mount(struct kernel *k, struct super *lower, struct super *upper_tmpfs, struct super **out);
 struct gofer;
-/* tree: number of the tree the gofer serves (0 is the root file system). exclusive: nobody else changes it, so the cache is the truth */
+/* tree: number of the tree the gofer serves (0 is the root file system). exclusive: nobody else changes it, so the
+ * cache is the truth */
 int gofer_mount(struct kernel *k, struct gofer *g, int tree, bool exclusive, bool readonly, struct super **out);
 
 /* Character devices by number: dev files created anywhere open through this. fs/dev registers. */
 typedef int chrdev_open_fn(struct inode *i, struct file *f);
 int chrdev_register(unsigned major, unsigned minor_first, unsigned minor_last, chrdev_open_fn *fn);
 int chrdev_open(struct inode *i, struct file *f);
-int devices_register(struct kernel *k); /* fs/dev: the devices there are; called by vfs_init */
+int devices_register(struct kernel *k);         /* fs/dev: the devices there are; called by vfs_init */
 int fifo_open(struct inode *i, struct file *f); /* fs/pipe.c; parks until the other end is there */
 
 /* Helpers that most in-memory file systems share */

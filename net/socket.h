@@ -11,16 +11,16 @@
 struct socket;
 struct msg_k { /* a decoded msghdr */
   struct uio *u;
-  void *name;          /* Sentry buffer: destination (send, NULL if none) or room for the source (recv) */
-  socklen_t name_len;  /* in: its length or the room; out of recv: the full length of the address */
-  int flags;           /* MSG_* in; out of recv: MSG_TRUNC, MSG_CTRUNC, MSG_EOR, … */
-  /* control: decoded for send; filled for recv. Descriptors are open files; syscalls/ turns numbers into files and back.
-   * send: array and references stay the caller's. recv: both become the caller's, see msg_drop_fds(). */
-  struct file **fds;   /* counted */
+  void *name;         /* Sentry buffer: destination (send, NULL if none) or room for the source (recv) */
+  socklen_t name_len; /* in: its length or the room; out of recv: the full length of the address */
+  int flags;          /* MSG_* in; out of recv: MSG_TRUNC, MSG_CTRUNC, MSG_EOR, … */
+  /* control: decoded for send; filled for recv. Descriptors are open files; syscalls/ turns numbers into files and
+   * back. send: array and references stay the caller's. recv: both become the caller's, see msg_drop_fds(). */
+  struct file **fds; /* counted */
   int nfds;
   bool has_cred;
   struct ucred cred;
-  void *control;       /* other control messages, raw cmsgs (IP_PKTINFO, …), or NULL */
+  void *control; /* other control messages, raw cmsgs (IP_PKTINFO, …), or NULL */
   size_t control_len, control_cap;
 };
 struct socket_ops {
@@ -33,25 +33,27 @@ struct socket_ops {
   ssize_t (*sendmsg)(struct socket *s, struct msg_k *m);
   ssize_t (*recvmsg)(struct socket *s, struct msg_k *m);
   /* Asked first, also for SOL_SOCKET; -ENOPROTOOPT leaves SOL_SOCKET options to the generic ones. */
-  int (*setsockopt)(struct socket *s, int level, int opt, const void *val, socklen_t len); /* val: Sentry copy, <= 64 KiB */
+  int (*setsockopt)(struct socket *s, int level, int opt, const void *val,
+                    socklen_t len);                                                   /* val: Sentry copy, <= 64 KiB */
   int (*getsockopt)(struct socket *s, int level, int opt, void *val, socklen_t *len); /* *len in: room, <= 64 KiB */
   int (*socketpair)(struct socket *a, struct socket *b);
   uint32_t (*poll)(struct socket *s);
   long (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg);
-  void (*release)(struct socket *s); /* the last descriptor is gone; frees priv. The socket itself is freed by the caller */
+  void (*release)(
+      struct socket *s); /* the last descriptor is gone; frees priv. The socket itself is freed by the caller */
 };
 
 /* SOL_SOCKET options that only store a value; socket(7). */
 struct sock_opts {
   bool reuseaddr, reuseport, keepalive, broadcast, passcred, passsec, timestamp, timestampns, oobinline, dontroute,
       debug, linger_on, rxq_ovfl, zerocopy;
-  int linger;                 /* s */
-  int sndbuf, rcvbuf;         /* as getsockopt shows them: doubled */
+  int linger;         /* s */
+  int sndbuf, rcvbuf; /* as getsockopt shows them: doubled */
   int rcvlowat;
   int64_t rcvtimeo, sndtimeo; /* ns; 0: none */
   int priority, busy_poll;
   uint32_t mark;
-  int peek_off;               /* -1: off */
+  int peek_off; /* -1: off */
 };
 #define SOCK_MEM_DEFAULT 212992 /* net.core.{w,r}mem_{default,max} */
 
@@ -63,9 +65,9 @@ struct socket {
   struct file *file; /* borrowed: the file that owns it */
   void *priv;
   struct sock_opts opt;
-  int err;           /* SO_ERROR: positive errno; taken by socket_take_error() */
-  bool listening;    /* SO_ACCEPTCONN */
-  char name[32];     /* "socket:[N]" */
+  int err;        /* SO_ERROR: positive errno; taken by socket_take_error() */
+  bool listening; /* SO_ACCEPTCONN */
+  char name[32];  /* "socket:[N]" */
 };
 
 struct socket_family {
@@ -82,8 +84,8 @@ struct socket *socket_from_file(struct file *f); /* borrowed; NULL: -ENOTSOCK */
 
 /* For accept: a bare socket like `like` with no ops state yet, and its file once it is ready. NULL: no memory. */
 struct socket *socket_alloc(struct kernel *k, int family, int type, int protocol);
-void socket_free(struct socket *s);                       /* one that has no file; does not call release */
-struct file *socket_file(struct socket *s, int flags);    /* takes s over; on NULL s is released and freed */
+void socket_free(struct socket *s);                    /* one that has no file; does not call release */
+struct file *socket_file(struct socket *s, int flags); /* takes s over; on NULL s is released and freed */
 
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, socklen_t len);
 int socket_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *len);

@@ -19,9 +19,9 @@
 
 struct unix_addr { /* counted: messages remember their sender's */
   ref_t ref;
-  socklen_t len;           /* of sun, as getsockname shows it */
+  socklen_t len; /* of sun, as getsockname shows it */
   struct sockaddr_un sun;
-  char nul;                /* a path of 108 bytes has its NUL here */
+  char nul; /* a path of 108 bytes has its NUL here */
 };
 struct unix_addr *unix_addr_get(struct unix_addr *a); /* NULL gives NULL */
 void unix_addr_put(struct unix_addr *a);
@@ -33,9 +33,9 @@ struct unix_msg { /* one queued message, or piece of a stream */
   struct unix_sock *sender; /* counted: charged for `charge` bytes */
   struct unix_addr *addr;   /* the sender's name then; counted, may be NULL */
   struct ucred cred;
-  struct file **fds;        /* counted, and in flight */
+  struct file **fds; /* counted, and in flight */
   int nfds;
-  size_t charge, off, len;  /* data[off, len) is left */
+  size_t charge, off, len; /* data[off, len) is left */
   char data[];
 };
 TAILQ_HEAD(unix_queue, unix_msg);
@@ -45,40 +45,40 @@ enum unix_state { UNIX_CLOSED, UNIX_LISTENING, UNIX_CONNECTED };
 struct unix_sock {
   ref_t ref;
   struct kernel *k;
-  int type;                  /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
-  struct socket *sock;       /* NULL before accept and after release */
-  bool dead;                 /* released */
+  int type;            /* SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET */
+  struct socket *sock; /* NULL before accept and after release */
+  bool dead;           /* released */
   enum unix_state state;
-  int shutdown;              /* 1: no more receiving, 2: no more sending */
-  int err;                   /* SO_ERROR */
-  struct unix_sock *peer;    /* counted */
-  struct unix_addr *addr;    /* counted; NULL: unnamed */
-  struct path path;          /* the bound file, if has_path */
-  struct inode *inode;       /* counted: its ->socket is us */
+  int shutdown;           /* 1: no more receiving, 2: no more sending */
+  int err;                /* SO_ERROR */
+  struct unix_sock *peer; /* counted */
+  struct unix_addr *addr; /* counted; NULL: unnamed */
+  struct path path;       /* the bound file, if has_path */
+  struct inode *inode;    /* counted: its ->socket is us */
   bool has_path;
-  UT_hash_handle hh;         /* abstract names, key hash_key */
+  UT_hash_handle hh; /* abstract names, key hash_key */
   bool hashed;
-  struct ucred peercred;     /* who connected, listened or made the pair */
+  struct ucred peercred; /* who connected, listened or made the pair */
 
   struct unix_queue recvq;
   int nrecv;
   size_t recv_bytes;
-  size_t sent_bytes;         /* charged to us in others' queues */
-  struct fmutex read_lock;   /* readers of a stream: copies may park */
-  struct waitq peer_wait;    /* who waits for room in recvq (datagrams) or in the backlog */
+  size_t sent_bytes;            /* charged to us in others' queues */
+  struct fmutex read_lock;      /* readers of a stream: copies may park */
+  struct waitq peer_wait;       /* who waits for room in recvq (datagrams) or in the backlog */
   struct wait_entry peer_entry; /* a connected datagram socket watches its peer's peer_wait for its own pollers */
 
   TAILQ_HEAD(, unix_sock) backlog; /* connections to accept; each counted */
   TAILQ_ENTRY(unix_sock) backlog_link;
   int nbacklog, backlog_max;
 
-  int inflight;              /* references to our file from messages */
+  int inflight; /* references to our file from messages */
   LIST_ENTRY(unix_sock) inflight_link;
-  int gc_refs;               /* unix_collect()'s */
+  int gc_refs; /* unix_collect()'s */
   bool gc_candidate, gc_reached, gc_pending;
 };
 
-struct unix_net { /* kernel.unix_net */
+struct unix_net {             /* kernel.unix_net */
   struct unix_sock *abstract; /* uthash */
   LIST_HEAD(, unix_sock) inflight;
   long nfds_inflight, collect_at;
@@ -87,7 +87,9 @@ struct unix_net { /* kernel.unix_net */
 };
 
 extern const struct socket_ops unix_socket_ops;
-static inline struct unix_sock *unix_of(struct socket *s) { return s->priv; }
+static inline struct unix_sock *unix_of(struct socket *s) {
+  return s->priv;
+}
 struct unix_sock *unix_of_file(struct file *f); /* borrowed; NULL: no AF_UNIX socket */
 struct unix_net *unix_net(struct kernel *k);
 struct unix_sock *unix_get(struct unix_sock *u);
@@ -104,7 +106,9 @@ ssize_t unix_recvmsg(struct socket *s, struct msg_k *m);
 uint32_t unix_poll(struct socket *s);
 void unix_msg_put(struct unix_msg *m);
 void unix_purge(struct unix_sock *u); /* empty the receive queue */
-static inline bool unix_recvq_full(const struct unix_sock *u) { return u->nrecv > u->backlog_max; }
+static inline bool unix_recvq_full(const struct unix_sock *u) {
+  return u->nrecv > u->backlog_max;
+}
 /* Be told, as the pollers of u, when its peer has room again. */
 void unix_watch_peer(struct unix_sock *u);
 

@@ -28,7 +28,9 @@ void plat_as_put(struct plat_as *as) {
     free(as);
 }
 
-bool plat_as_shared(const struct plat_as *as) { return as->nctx > 1; }
+bool plat_as_shared(const struct plat_as *as) {
+  return as->nctx > 1;
+}
 
 int as_take_slot(struct plat_as *as) {
   for (int i = 0; i < STUB_SLOTS / 64; i++)
@@ -40,7 +42,9 @@ int as_take_slot(struct plat_as *as) {
   return -EAGAIN;
 }
 
-static void as_release_slot(struct plat_as *as, int slot) { as->slots[slot / 64] &= ~(1ull << (slot % 64)); }
+static void as_release_slot(struct plat_as *as, int slot) {
+  as->slots[slot / 64] &= ~(1ull << (slot % 64));
+}
 
 struct plat_ctx *ctx_new(struct plat *p, struct plat_as *as, int slot) {
   struct plat_ctx *c = calloc(1, sizeof *c);
@@ -56,15 +60,19 @@ struct plat_ctx *ctx_new(struct plat *p, struct plat_as *as, int slot) {
   return c;
 }
 
-uint64_t ctx_slot_addr(const struct plat_ctx *c) { return c->p->slots + (uint64_t)c->slot * STUB_SLOT_SIZE; }
+uint64_t ctx_slot_addr(const struct plat_ctx *c) {
+  return c->p->slots + (uint64_t)c->slot * STUB_SLOT_SIZE;
+}
 
-static unsigned bucket(int tid) { return (unsigned)tid % CTX_BUCKETS; }
+static unsigned bucket(int tid) {
+  return (unsigned)tid % CTX_BUCKETS;
+}
 
 struct plat_ctx *ctx_find(struct plat *p, int tid) {
   struct plat_ctx *c;
   LIST_FOREACH(c, &p->by_tid[bucket(tid)], hash_link)
-    if (c->tid == tid)
-      return c;
+  if (c->tid == tid)
+    return c;
   return NULL;
 }
 
@@ -163,10 +171,10 @@ static void proc_died(struct loop_poll *lp, uint32_t revents) {
   }
   /* One report is enough: a host process is one thread group, and the kernel ends the group. */
   LIST_FOREACH(c, &h->ctxs, proc_link)
-    if (c->task) {
-      c->p->cb.event(c->task, c, &ev);
-      return;
-    }
+  if (c->task) {
+    c->p->cb.event(c->task, c, &ev);
+    return;
+  }
 }
 
 int proc_watch(struct plat *p, struct host_proc *h, int pid) {
@@ -180,9 +188,15 @@ int proc_watch(struct plat *p, struct host_proc *h, int pid) {
   return loop_current() ? loop_poll_arm(loop_current(), &h->poll) : 0;
 }
 
-void plat_set_task(struct plat_ctx *c, void *task) { c->task = task; }
-struct plat_as *plat_ctx_as(struct plat_ctx *c) { return c->as; }
-int plat_ctx_host_tid(const struct plat_ctx *c) { return c->tid; }
+void plat_set_task(struct plat_ctx *c, void *task) {
+  c->task = task;
+}
+struct plat_as *plat_ctx_as(struct plat_ctx *c) {
+  return c->as;
+}
+int plat_ctx_host_tid(const struct plat_ctx *c) {
+  return c->tid;
+}
 
 void plat_kill(struct plat_ctx *c) {
   struct host_proc *h = c->proc;
@@ -210,14 +224,16 @@ void ctx_stopped(struct plat_ctx *c, uint64_t id, bool in_stub) {
   c->in_stub = in_stub;
 }
 
-int raw_tgkill(int tgid, int tid, int sig) { return syscall(SYS_tgkill, tgid, tid, sig) ? -errno : 0; }
+int raw_tgkill(int tgid, int tid, int sig) {
+  return syscall(SYS_tgkill, tgid, tid, sig) ? -errno : 0;
+}
 
 /* ---- interrupting ---- */
 
 #define KICK_NS 5000000000ll
 
-/* A thread that does not acknowledge has forged its signal mask. The deadline is doubled once, because a frozen or starved
- * host delays both sides alike. */
+/* A thread that does not acknowledge has forged its signal mask. The deadline is doubled once, because a frozen or
+ * starved host delays both sides alike. */
 static void watchdog_fired(struct timer *t) {
   struct plat *p = t->arg;
   struct plat_ctx *c, *next;

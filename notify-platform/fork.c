@@ -14,7 +14,8 @@ static uint64_t host_flags(const struct plat_fork_args *a) {
   uint64_t tls = a->set_tls ? CLONE_SETTLS : 0;
   switch (a->kind) {
   case PLAT_FORK:
-    /* SIGCHLD is the exit signal that CLONE_PARENT lets the zygote inherit anyway; the zygote ignores it and so reaps. */
+    /* SIGCHLD is the exit signal that CLONE_PARENT lets the zygote inherit anyway; the zygote ignores it and so reaps.
+     */
     return CLONE_PARENT | SIGCHLD;
   case PLAT_VFORK:
     return CLONE_VM | CLONE_PARENT | SIGCHLD | tls;

@@ -16,13 +16,13 @@
 #define PENDING_MAX 16
 
 enum ctx_state {
-  CTX_BORN,      /* ordered, not yet registered */
-  CTX_RUNNING,   /* in guest code, or on the way back to it */
-  CTX_STOPPED,   /* at a notification that waits for our answer */
-  CTX_BOUNCING,  /* stopped in a plain call; on its way into the stub */
-  CTX_ORDERED,   /* carrying out a program; a fiber waits for the report */
-  CTX_PARKED,    /* a leader that has exited: never answered again */
-  CTX_GONE,      /* its host process is dead or dying */
+  CTX_BORN,     /* ordered, not yet registered */
+  CTX_RUNNING,  /* in guest code, or on the way back to it */
+  CTX_STOPPED,  /* at a notification that waits for our answer */
+  CTX_BOUNCING, /* stopped in a plain call; on its way into the stub */
+  CTX_ORDERED,  /* carrying out a program; a fiber waits for the report */
+  CTX_PARKED,   /* a leader that has exited: never answered again */
+  CTX_GONE,     /* its host process is dead or dying */
 };
 
 struct expect { /* one ordered host call: let through only if number and all six registers are these */
@@ -57,16 +57,16 @@ struct plat_ctx {
   struct host_proc *proc; /* NULL once gone */
   void *task;
   int tid, slot;
-  bool counted;           /* in as->nctx and proc->nctx: not yet gone or parked */
+  bool counted; /* in as->nctx and proc->nctx: not yet gone or parked */
   enum ctx_state state;
 
-  uint64_t notif;  /* the notification to answer, when stopped */
-  bool in_stub;    /* it came from the stub */
-  bool is_call;    /* the event is a system call */
-  bool direct;     /* in_stub, and the notification itself is the host call */
-  bool sets_rax;   /* the stub will put our plain answer into RAX */
-  bool rewound;    /* RIP is back at the syscall instruction and RAX holds the number */
-  bool fixed;      /* RAX and RIP of the interrupted call were settled by a pushed frame */
+  uint64_t notif; /* the notification to answer, when stopped */
+  bool in_stub;   /* it came from the stub */
+  bool is_call;   /* the event is a system call */
+  bool direct;    /* in_stub, and the notification itself is the host call */
+  bool sets_rax;  /* the stub will put our plain answer into RAX */
+  bool rewound;   /* RIP is back at the syscall instruction and RAX holds the number */
+  bool fixed;     /* RAX and RIP of the interrupted call were settled by a pushed frame */
   struct plat_call call;
   uint64_t guessed; /* direct mmap: the address that the stub proposes */
 
@@ -79,7 +79,7 @@ struct plat_ctx {
 
   struct fiber *waiter;
   bool reported;
-  bool exiting;    /* told to exit: gone once that call is let through */
+  bool exiting; /* told to exit: gone once that call is let through */
   int64_t report_ops, report_result, report_extra;
 
   bool kicked;
@@ -107,9 +107,9 @@ struct plat_ctx *ctx_new(struct plat *p, struct plat_as *as, int slot);
 void ctx_uncount(struct plat_ctx *c);
 void ctx_free(struct plat_ctx *c);
 struct plat_ctx *ctx_find(struct plat *p, int tid);
-void ctx_bind(struct plat_ctx *c, int tid);   /* now known by this host tid */
+void ctx_bind(struct plat_ctx *c, int tid); /* now known by this host tid */
 struct plat_as *as_new(void);
-int as_take_slot(struct plat_as *as);         /* -EAGAIN when all are used */
+int as_take_slot(struct plat_as *as); /* -EAGAIN when all are used */
 struct host_proc *proc_new(struct plat_as *as);
 int proc_watch(struct plat *p, struct host_proc *h, int pid);
 void proc_attach(struct host_proc *h, struct plat_ctx *c);
@@ -131,11 +131,12 @@ struct program {
 };
 struct stub_op *prog_op(struct program *g, enum stub_opcode op);
 void prog_expect(struct plat_ctx *c, int nr, const uint64_t a[6]);
-void prog_syscall(struct plat_ctx *c, struct program *g, int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+void prog_syscall(struct plat_ctx *c, struct program *g, int nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+                  uint64_t a4, uint64_t a5);
 int prog_send(struct plat_ctx *c, const struct program *g, enum ctx_state then);
 int prog_run(struct plat_ctx *c, struct program *g); /* adds a report, sends, waits. 0 or -errno. Parks */
 int ctx_wait_report(struct plat_ctx *c);
-int ctx_enter_stub(struct plat_ctx *c);              /* parks if it is stopped in a plain call */
+int ctx_enter_stub(struct plat_ctx *c);                     /* parks if it is stopped in a plain call */
 int ctx_add_pending(struct plat_ctx *c, struct program *g); /* the queued orders, as ops */
 
 /* zygote.c */

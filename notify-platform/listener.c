@@ -30,7 +30,9 @@ int notif_answer(struct plat *p, uint64_t id, int64_t ret) {
   return ret < 0 && ret > -4096 ? answer(p, id, 0, (int)ret, 0) : answer(p, id, ret, 0, 0);
 }
 
-int notif_continue(struct plat *p, uint64_t id) { return answer(p, id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE); }
+int notif_continue(struct plat *p, uint64_t id) {
+  return answer(p, id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
 
 int notif_addfd(struct plat *p, uint64_t id, int fd, int number) {
   struct seccomp_notif_addfd a = {
@@ -42,7 +44,8 @@ static bool is_direct(int nr) {
   return nr == __NR_munmap || nr == __NR_mprotect || nr == __NR_mremap || nr == __NR_madvise || nr == __NR_exit;
 }
 
-/* The calls that the filter traps: made from the stub's instruction without an order, they have no context to work on. */
+/* The calls that the filter traps: made from the stub's instruction without an order, they have no context to work on.
+ */
 static bool is_trapped(int nr) {
   switch (nr) {
   case __NR_clone:
@@ -127,8 +130,8 @@ static void guest_call(struct plat_ctx *c, const struct seccomp_notif *n) {
   if (c->state == CTX_BOUNCING || (c->kicked && !vsyscall && c->state == CTX_RUNNING)) {
     /*
      * A host signal is on its way to this thread. The call is not executed but rewound; it comes again after the stub's
-     * handler. This also guards against kernels that restart a call whose answer had been accepted (before cce436aafc2a). A vsyscall cannot be
-     * rewound: -512 would leak to the guest.
+     * handler. This also guards against kernels that restart a call whose answer had been accepted (before
+     * cce436aafc2a). A vsyscall cannot be rewound: -512 would leak to the guest.
      */
     answer(c->p, n->id, 0, -HOST_ERESTARTSYS, 0);
     return;
@@ -279,14 +282,14 @@ void plat_dispatch(struct plat *p, const struct seccomp_notif *n) {
     }
     struct plat_ctx *born;
     TAILQ_FOREACH(born, &p->births, list_link)
-      if (!c && born->token && born->token == n->data.args[0]) {
-        ctx_registered(born, (int)n->pid, n->id);
-        return;
-      }
+    if (!c && born->token && born->token == n->data.args[0]) {
+      ctx_registered(born, (int)n->pid, n->id);
+      return;
+    }
   }
   if (c)
     stub ? stub_notification(c, n) : guest_call(c, n);
-  else if (n->pid > 1) /* 0 would be our own process group */
+  else if (n->pid > 1)          /* 0 would be our own process group */
     kill((int)n->pid, SIGKILL); /* born without an order, or already given up */
 }
 

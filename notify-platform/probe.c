@@ -51,16 +51,19 @@ int plat_probe(struct plat_host *h, const char **err) {
   if (uname(&u) == 0)
     sscanf(u.release, "%d.%d", &major, &minor);
   if (major < 5 || (major == 5 && minor < 19)) {
-    *err = "the host's Linux is older than 5.19 (seccomp user notification lacks WAIT_KILLABLE_RECV): upgrade the kernel";
+    *err =
+        "the host's Linux is older than 5.19 (seccomp user notification lacks WAIT_KILLABLE_RECV): upgrade the kernel";
     return -ENOSYS;
   }
   struct seccomp_notif_sizes sizes;
   if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes)) {
-    *err = "the host's Linux has no seccomp user notification: it needs CONFIG_SECCOMP_FILTER, and no outer seccomp profile that denies seccomp(2)";
+    *err = "the host's Linux has no seccomp user notification: it needs CONFIG_SECCOMP_FILTER, and no outer seccomp "
+           "profile that denies seccomp(2)";
     return -ENOSYS;
   }
   if (!(getauxval(AT_HWCAP2) & 2)) {
-    *err = "the host lacks FSGSBASE: it needs a CPU and a kernel with it enabled (no 'nofsgsbase' on the kernel's command line)";
+    *err = "the host lacks FSGSBASE: it needs a CPU and a kernel with it enabled (no 'nofsgsbase' on the kernel's "
+           "command line)";
     return -ENOSYS;
   }
   if (sysctl_is("/proc/sys/kernel/io_uring_disabled", "2")) {
@@ -72,11 +75,13 @@ int plat_probe(struct plat_host *h, const char **err) {
     return -EPERM;
   }
   if (sysctl_is("/proc/sys/kernel/unprivileged_userns_clone", "0")) {
-    *err = "unprivileged user namespaces are disabled on the host: set the sysctl kernel.unprivileged_userns_clone to 1";
+    *err =
+        "unprivileged user namespaces are disabled on the host: set the sysctl kernel.unprivileged_userns_clone to 1";
     return -EPERM;
   }
   int r = find_vdso(h);
   if (r < 0)
-    *err = "the host's vDSO could not be found in /proc/self/maps: is /proc mounted, and the kernel booted with vdso=1?";
+    *err =
+        "the host's vDSO could not be found in /proc/self/maps: is /proc mounted, and the kernel booted with vdso=1?";
   return r;
 }

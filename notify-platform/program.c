@@ -266,7 +266,7 @@ static void finish(struct plat_ctx *c, bool set_rax, int64_t ret) {
     order_regs(&c->pending[0], -1, &nr, a);
     if (nr != __NR_mmap)
       memcpy(a, c->call.arg, sizeof a); /* with what is in the registers that the call does not use */
-    prog_expect(c, nr, a); /* for a second notification of the same call */
+    prog_expect(c, nr, a);              /* for a second notification of the same call */
     c->next = 1;
     c->npending = 0;
     c->state = CTX_RUNNING;
@@ -297,8 +297,12 @@ static void finish(struct plat_ctx *c, bool set_rax, int64_t ret) {
     ctx_broke_rules(c, "its slot cannot be written");
 }
 
-void plat_return(struct plat_ctx *c, int64_t ret) { finish(c, true, ret); }
-void plat_resume(struct plat_ctx *c) { finish(c, false, 0); }
+void plat_return(struct plat_ctx *c, int64_t ret) {
+  finish(c, true, ret);
+}
+void plat_resume(struct plat_ctx *c) {
+  finish(c, false, 0);
+}
 
 void plat_enter(struct plat_ctx *c, uint64_t ip, uint64_t sp) {
   if (c->state == CTX_GONE)

@@ -1,6 +1,6 @@
 /*
- * The zygote: a process that holds nothing but the stub and the vDSO, pid 1 of the guests' host pid namespace. It runs no
- * guest code; every fresh guest process is a fork of it, and a few are kept warm.
+ * The zygote: a process that holds nothing but the stub and the vDSO, pid 1 of the guests' host pid namespace. It runs
+ * no guest code; every fresh guest process is a fork of it, and a few are kept warm.
  *
  * Order matters (each rule was paid for):
  *  - the caller's uid is final already: a user namespace made as root and left by setuid would break process_vm_*.
@@ -62,7 +62,8 @@ static void set_handler(int sig, uint64_t handler, uint64_t restorer) {
   uint64_t open = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1);
   struct kernel_sigaction sa = {handler, SA_SIGINFO | SA_ONSTACK | SA_RESTART | 0x04000000, restorer, ~open};
   if (sig == SIGSEGV || sig == SIGBUS)
-    sa.flags |= SA_NODEFER; /* the frame for a handler of the guest's is itself a guarded copy, onto a stack that may be full */
+    sa.flags |=
+        SA_NODEFER; /* the frame for a handler of the guest's is itself a guarded copy, onto a stack that may be full */
   if (handler <= 1)
     sa = (struct kernel_sigaction){.handler = handler};
   syscall(SYS_rt_sigaction, sig, &sa, NULL, 8);
@@ -86,7 +87,8 @@ static void zygote_map_stub(const struct zygote_setup *z) {
   int fd = memfd_create("stub", MFD_CLOEXEC);
   if (fd < 0 || write(fd, stub_blob, n) != (ssize_t)n || ftruncate(fd, STUB_TEXT_SIZE))
     _exit(101);
-  if (mmap((void *)z->text, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0) != (void *)z->text)
+  if (mmap((void *)z->text, STUB_TEXT_SIZE, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED_NOREPLACE, fd, 0) !=
+      (void *)z->text)
     _exit(102);
   if (mmap((void *)z->slots, STUB_SLOTS_SIZE, PROT_READ | PROT_WRITE,
            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != (void *)z->slots)
@@ -139,7 +141,8 @@ static uint64_t choose_base(void) {
   return 0x7ff000000000ull + (r % 0x4000) * 0x200000ull % 0x700000000ull;
 }
 
-/* Everything but the stub and the vDSO with its data, which newer kernels put among the libraries, older ones above the stack. */
+/* Everything but the stub and the vDSO with its data, which newer kernels put among the libraries, older ones above the
+ * stack. */
 static void plan_unmapping(struct zygote_setup *z, const struct plat_host *h) {
   uint64_t keep[2][2] = {{z->slots, z->text + STUB_TEXT_SIZE}, {h->vvar, h->vdso_end}};
   int low = keep[0][0] < keep[1][0] ? 0 : 1;
@@ -162,7 +165,8 @@ static int wait_for_listener(struct plat *p, int zygote, const char **err) {
         p->listener = (int)fd;
         return 0;
       }
-      *err = fd == -EBUSY ? "a seccomp listener is active already: runsc-notify cannot run inside a process that is itself supervised by seccomp notification"
+      *err = fd == -EBUSY ? "a seccomp listener is active already: runsc-notify cannot run inside a process that is "
+                            "itself supervised by seccomp notification"
                           : "the host refused the seccomp filter with a listener";
       return (int)fd;
     }
@@ -182,13 +186,15 @@ static int start_zygote(struct plat *p, const struct plat_host *host, const char
   plan_unmapping(&z, host);
   z.args.seccomp_flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
   _Static_assert(sizeof(struct sock_filter) == 8 && FILTER_MAX <= sizeof z.args.insns / 8, "filter room");
-  z.args.prog.len = (uint16_t)guest_filter((struct sock_filter *)z.args.insns, p->syscall_ret, p->text + z.hdr->sigreturn_ret);
+  z.args.prog.len =
+      (uint16_t)guest_filter((struct sock_filter *)z.args.insns, p->syscall_ret, p->text + z.hdr->sigreturn_ret);
   long r = syscall(SYS_clone, ZYGOTE_NAMESPACES | CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
   if (r == 0)
     zygote_main(&z);
   if (r < 0) {
     *err = errno == EPERM || errno == ENOSPC
-               ? "user namespaces cannot be created on the host: allow them (sysctl user.max_user_namespaces, kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
+               ? "user namespaces cannot be created on the host: allow them (sysctl user.max_user_namespaces, "
+                 "kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)"
                : "the first guest process could not be cloned";
     return -errno;
   }
@@ -256,7 +262,8 @@ int plat_new(const struct plat_callbacks *cb, const struct plat_host *host, stru
   }
   p->layout = (struct plat_layout){0x10000, p->slots, host->vvar, host->vdso, host->vdso_end};
   if (r == 0) {
-    uint64_t flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP; /* Linux 6.6; without it calls cost ten times as much across CPUs */
+    uint64_t flags =
+        SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP; /* Linux 6.6; without it calls cost ten times as much across CPUs */
     if (ioctl(p->listener, NOTIF_SET_FLAGS, flags))
       debug_log("platform: no SYNC_WAKE_UP on this host");
     fcntl(p->listener, F_SETFD, FD_CLOEXEC);
@@ -290,8 +297,12 @@ void plat_free(struct plat *p) {
   free(p);
 }
 
-const struct plat_layout *plat_layout(const struct plat *p) { return &p->layout; }
-int plat_listener_fd(const struct plat *p) { return p->listener; }
+const struct plat_layout *plat_layout(const struct plat *p) {
+  return &p->layout;
+}
+int plat_listener_fd(const struct plat *p) {
+  return p->listener;
+}
 
 /* ---- births ---- */
 
@@ -346,7 +357,7 @@ static int births_for_pool(struct plat *p) {
   int n = 0;
   struct plat_ctx *c;
   TAILQ_FOREACH(c, &p->births, list_link)
-    n += !c->waiter;
+  n += !c->waiter;
   return n;
 }
 

@@ -17,7 +17,7 @@ struct cgroup_dir {
   char *mount;       /* where the hierarchy is mounted */
   char *path;        /* the container's directory */
   bool v2;
-  bool join_only;    /* no limits are set here */
+  bool join_only; /* no limits are set here */
 };
 struct cgroup {
   struct cgroup_dir d[CGROUP_MAX_DIRS];

@@ -26,7 +26,7 @@ struct launch {
   bool keep_stderr; /* the Sentry's own complaints (asserts, sanitizers) go to stderr: `do` without a debug log */
   bool strace;
   bool start_now;
-  bool tied;          /* `do`: P dies with the command, however that ends */
+  bool tied; /* `do`: P dies with the command, however that ends */
 };
 
 struct launched {

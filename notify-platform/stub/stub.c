@@ -55,8 +55,12 @@ struct fp_sw {
 #define FP_XSTATE_BV(fp) (*(uint64_t *)((char *)(fp) + 512))
 #define FP_XCOMP_BV(fp) (*(uint64_t *)((char *)(fp) + 520))
 
-static void copy(void *d, const void *s, size_t n) { __asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n)::"memory"); }
-static void zero(void *d, size_t n) { __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(0) : "memory"); }
+static void copy(void *d, const void *s, size_t n) {
+  __asm__ volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n)::"memory");
+}
+static void zero(void *d, size_t n) {
+  __asm__ volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(0) : "memory");
+}
 
 static size_t fp_size(const void *fp) {
   return FP_SW(fp)->magic1 == FP_MAGIC1 ? FP_SW(fp)->extended_size : FP_LEGACY;

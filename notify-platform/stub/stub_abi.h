@@ -30,15 +30,16 @@
 #define STUB_SIGRETURN 0x20004   /* (bad, mask, ss_sp, ss_flags, ss_size) */
 
 /*
- * mmap itself, with these flags: a guess. The guest asked for a private anonymous mapping anywhere, and the stub proposes
- * the address that it expects; if the Sentry agrees, asking and ordering were one notification.
+ * mmap itself, with these flags: a guess. The guest asked for a private anonymous mapping anywhere, and the stub
+ * proposes the address that it expects; if the Sentry agrees, asking and ordering were one notification.
  */
 #define STUB_MAP_FLAGS 0x4032 /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE */
 
 /* ---- answers ---- */
 #define STUB_MORE (1l << 62) /* run the program in the slot */
 #define STUB_KEEP (1l << 61) /* go back to the guest without touching RAX */
-/* To an mmap, guessed or asked: an odd address; the stub makes the private anonymous mapping itself, at that address. */
+/* To an mmap, guessed or asked: an odd address; the stub makes the private anonymous mapping itself, at that address.
+ */
 
 /* ---- programs ---- */
 #ifndef __ASSEMBLER__
@@ -52,7 +53,7 @@ enum stub_opcode {
   STUB_OP_ATOMIC,  /* a[0] address, a[1] enum plat_atomic, a[2] arg, a[3] cmp */
   STUB_OP_SETFS,   /* a[0] */
   STUB_OP_SETGS,
-  STUB_OP_GETFS,   /* the value is the extra of the next report */
+  STUB_OP_GETFS, /* the value is the extra of the next report */
   STUB_OP_GETGS,
 };
 
@@ -75,9 +76,9 @@ struct stub_frame { /* a guest's signal frame to be */
 #define STUB_MAX_FRAMES 4
 
 struct stub_slot {
-  uint64_t uc;    /* the interrupted context on this slot's stack */
-  uint64_t token; /* of a thread being born here */
-  int64_t listener; /* zygote: where the listener landed */
+  uint64_t uc;        /* the interrupted context on this slot's stack */
+  uint64_t token;     /* of a thread being born here */
+  int64_t listener;   /* zygote: where the listener landed */
   uint64_t map_below; /* the stub's guess: the next anonymous mapping will end here */
   uint64_t pad[4];
   struct stub_op ops[STUB_MAX_OPS];
@@ -106,8 +107,31 @@ _Static_assert(sizeof(struct stub_slot) <= 0x1000 + 0x800, "the slot's command a
 _Static_assert(sizeof(struct stub_slot) + sizeof(struct stub_zygote_args) <= STUB_STACK_OFF, "zygote arguments");
 
 /* struct ucontext and siginfo of the x86-64 kernel ABI */
-enum { UC_R8, UC_R9, UC_R10, UC_R11, UC_R12, UC_R13, UC_R14, UC_R15, UC_RDI, UC_RSI, UC_RBP, UC_RBX, UC_RDX, UC_RAX,
-       UC_RCX, UC_RSP, UC_RIP, UC_EFL, UC_CSGSFS, UC_ERR, UC_TRAPNO, UC_OLDMASK, UC_CR2 };
+enum {
+  UC_R8,
+  UC_R9,
+  UC_R10,
+  UC_R11,
+  UC_R12,
+  UC_R13,
+  UC_R14,
+  UC_R15,
+  UC_RDI,
+  UC_RSI,
+  UC_RBP,
+  UC_RBX,
+  UC_RDX,
+  UC_RAX,
+  UC_RCX,
+  UC_RSP,
+  UC_RIP,
+  UC_EFL,
+  UC_CSGSFS,
+  UC_ERR,
+  UC_TRAPNO,
+  UC_OLDMASK,
+  UC_CR2
+};
 struct stub_uc {
   uint64_t flags, link;
   uint64_t ss_sp;
