@@ -157,7 +157,7 @@ def interactive_ctrl_z():
         t.send("\x03")
         t.expect(r"\^C")
         t.send("echo left $(jobs | wc -l)\r")
-        t.expect(r"left 0\r\n")
+        t.expect(r"left 0\r\n.*bash-[\d.]+#")  # the shell reads keys again: only then is ^D for it
         t.send("\x04")
         t.wait()
     finally:
@@ -174,7 +174,8 @@ def interactive_resize():
             t.send("stty size; echo sized\r")
             return t.expect(r"(\d+) (\d+)\r\nsized").groups()
         wait_for(lambda: size() == ("30", "100"), "the first size arrives", 10)
-        t.send("trap 'echo got-it >> /tmp/winch' WINCH\r")
+        t.send("trap 'echo got-it >> /tmp/winch'  WINCH; echo trap-''is-set\r")
+        t.expect(r"trap-is-set\r\n.*bash-[\d.]+#")
         t.resize(40, 120)
         wait_for(lambda: size() == ("40", "120"), "the new size arrives", 10)
         t.send("cat /tmp/winch\r")

@@ -119,6 +119,9 @@ def run_all(prefix, tool, args, tmp, items):
 
 def main():
     args = parse()
+    if args.guest_dir:
+        args.guest_dir = os.path.abspath(args.guest_dir)
+    args.build = os.path.abspath(args.build)
     gdir, progs = find_programs(args)
     tool = os.path.join(gdir, "helpers", "guest_batch")
     if not os.path.exists(tool):
@@ -126,6 +129,8 @@ def main():
     runtime = shlex.split(args.runtime) if args.runtime else [os.path.join(args.build, "runsc-notify"), "do", "--"]
     if "/" in runtime[0]:
         runtime[0] = os.path.abspath(runtime[0])  # the programs run with another working directory
+    if os.path.exists(runtime[0]):
+        runtime[0] = os.path.abspath(runtime[0])  # programs run in /
     native_tmp = tempfile.mkdtemp(prefix="guest-native-", dir="/tmp")
     second_tmp = tempfile.mkdtemp(prefix="guest-native-", dir="/dev/shm") if args.native_only else "/tmp"
     os.chmod(native_tmp, 0o755)

@@ -178,6 +178,9 @@ def main():
     args = parse()
     directory = args.dir or os.path.join(args.build, "tests", "hostile")
     prefix = shlex.split(args.runtime) if args.runtime else [os.path.join(args.build, "runsc-notify"), "do", "--"]
+    directory = os.path.abspath(directory)
+    if os.path.exists(prefix[0]):
+        prefix[0] = os.path.abspath(prefix[0])
     counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
 
     def record(name, why, out):
