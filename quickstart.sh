@@ -10,7 +10,7 @@ echo "building build/runsc-notify"
 ninja -C build runsc-notify >/tmp/runsc-notify-ninja.log 2>&1 || { tail -n 40 /tmp/runsc-notify-ninja.log; exit 1; }
 
 sandbox() {
-  printf '\n\033[1m$ runsc-notify do %s\033[0m\n' "$1"
+  printf '\n$ runsc-notify do %s\n' "$1"
   # shellcheck disable=SC2086
   build/runsc-notify do -- /bin/sh -c "$1" </dev/null
 }

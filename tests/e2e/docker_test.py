@@ -20,7 +20,8 @@ def setup():
 
 
 def bash(script, *opts, **kw):
-    return docker.run("--rm", *opts, "debian:test", "bash", "-c", script, **kw)
+    # Both streams through one pipe: the client may mix the lines of two.
+    return docker.run("--rm", *opts, "debian:test", "bash", "-c", "exec 2>&1; " + script, **kw)
 
 
 @test

@@ -72,7 +72,7 @@ def volumes_and_options():
     d = tempfile.mkdtemp(dir=work)
     equal(podman.run("--rm", "-v", f"{d}:/v", "-u", "0", "-e", "X=y", "-w", "/v", "debian:test", "bash", "-c", "echo $X > f; pwd", check=0).out, "/v\n")
     equal(open(f"{d}/f").read(), "y\n")
-    r = podman.run("--rm", "--read-only", "debian:test", "bash", "-c", "touch /x; echo $?; touch /tmp/y; echo $?")
+    r = podman.run("--rm", "--read-only", "debian:test", "bash", "-c", "exec 2>&1; touch /x; echo $?; touch /tmp/y; echo $?")
     equal([l for l in r.out.splitlines() if l.isdigit()], ["1", "0"])
 
 
