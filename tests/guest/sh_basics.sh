@@ -36,4 +36,4 @@ echo abc | { read v; echo "read $v"; }
 time_out=$( { time true; } 2>&1 | grep -c real ); echo "time $time_out"
 ulimit -n 50; ulimit -n
 umask 077; touch private; stat -c %a private
-set -m; sleep 10 & kill %1; wait %1 2>/dev/null; echo "job $?"
+set -m; sleep 10 & sleep 0.1; kill %1; wait %1 2>/dev/null; echo "job $?"

@@ -72,7 +72,7 @@ static void try(int i, int flags) {
   kill(p, SIGUSR1);
   char buf[64] = "";
   struct pollfd pf = {up[0], POLLIN, 0};
-  if (poll(&pf, 1, 40) > 0)
+  if (poll(&pf, 1, 150) > 0)
     read(up[0], buf, sizeof buf - 1);
   else
     strcpy(buf, "restarted");
