@@ -1,5 +1,6 @@
 /* All state of one sandbox. There is no other: what is not reachable from here belongs to a caller. */
 #pragma once
+#include "log.h"
 #include "loop.h"
 #include "task.h"
 #include <bsd/sys/tree.h>
@@ -91,8 +92,5 @@ void kernel_free(struct kernel *k);
 
 /* dmesg: "[    0.123456] text". No newline at the end. */
 void klog(struct kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* The debug log (--debug-log), for us: never seen by guests. */
-void debug_log(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
 /* Entered by the platform for every event. core/task_run.c. */
 void task_event(void *task, struct plat_ctx *c, const struct plat_event *ev);

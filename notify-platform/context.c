@@ -1,6 +1,6 @@
 /* Contexts, host processes and address spaces: who exists, under which host id, and how they end. */
 #include "internal.h"
-#include "../core/kernel.h"
+#include "../core/log.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

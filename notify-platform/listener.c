@@ -7,7 +7,7 @@
  * stub's instruction with anything it likes; without an order that is an ordinary call, answered here.
  */
 #include "internal.h"
-#include "../core/kernel.h"
+#include "../core/log.h"
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>

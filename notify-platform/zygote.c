@@ -14,7 +14,7 @@
  */
 #include "filter.h"
 #include "internal.h"
-#include "../core/kernel.h"
+#include "../core/log.h"
 #include <asm/unistd.h>
 #include <errno.h>
 #include <fcntl.h>
