@@ -232,8 +232,7 @@ int raw_tgkill(int tgid, int tid, int sig) {
 
 #define KICK_NS 5000000000ll
 
-/* A thread that does not acknowledge has forged its signal mask. The deadline is doubled once, because a frozen or
- * starved host delays both sides alike. */
+/* A thread that does not acknowledge in time has forged its signal mask. */
 static void watchdog_fired(struct timer *t) {
   struct plat *p = t->arg;
   struct plat_ctx *c, *next;

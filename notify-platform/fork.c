@@ -54,19 +54,26 @@ static void abandon(struct plat_ctx *child) {
     ctx_free(child);
 }
 
-/* Both have to come: the parent's report of the host's clone, and the child's registration. */
+static void birth_overdue(struct timer *t) {
+  fiber_wake(t->arg);
+}
+
+/* Both have to come: the parent's report of the host's clone, and the child's registration. A child that the host kills
+ * before it could register has no pidfd yet, so only the deadline tells. */
 static int await_birth(struct plat_ctx *parent, struct plat_ctx *child) {
   int64_t deadline = loop_now_exact() + BIRTH_DEADLINE_NS;
+  struct timer overdue = {.fn = birth_overdue, .arg = fiber_self()};
   child->waiter = fiber_self();
   int r = ctx_wait_report(parent);
+  if (r == 0 && child->state == CTX_BORN)
+    timer_arm(&overdue, deadline);
   while (r == 0 && child->state == CTX_BORN) {
-    struct waitq nobody;
-    waitq_init(&nobody);
     if (loop_now_exact() >= deadline)
       r = -EAGAIN;
     else
       fiber_park();
   }
+  timer_disarm(&overdue);
   child->waiter = NULL;
   if (r == 0 && child->state == CTX_GONE)
     r = -EAGAIN;
