@@ -145,12 +145,14 @@ void task_event(void *task, struct plat_ctx *c, const struct plat_event *ev) {
   }
   t->ev = *ev;
   t->in_guest = false;
-  if (fiber_spawn(serve_event, t) < 0) { /* no memory for a stack: the guest hears of it, if it can */
+  if (fiber_spawn(serve_event, t) < 0) {
+    /* No memory for a stack. A call fails; a fault or an interruption comes again. The context must stay: t->ctx names
+     * it. */
     t->in_guest = true;
-    if (ev->type == PLAT_SYSCALL)
+    if (ev->type == PLAT_SYSCALL || ev->type == PLAT_ORDER_FAILED)
       plat_return(t->ctx, -ENOMEM);
     else
-      plat_kill(t->ctx);
+      plat_resume(t->ctx);
   }
 }
 
