@@ -209,3 +209,11 @@ int plat_set_fsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_fsbase(struct plat_ctx *c, uint64_t *base);
 int plat_set_gsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_gsbase(struct plat_ctx *c, uint64_t *base);
+/*
+ * The vector state of a stopped context in the host's signal frame layout: FXSAVE's 512 bytes, or the XSAVE area in its
+ * standard form (without the frame's trailing magic). Its size, at most `cap`; *features: what the host saves, 0 without
+ * XSAVE. Setting takes exactly that size, of a state that the caller has checked as Linux checks a signal frame's: the
+ * host process dies of anything else. Park.
+ */
+ssize_t plat_get_fpstate(struct plat_ctx *c, void *buf, size_t cap, uint64_t *features);
+int plat_set_fpstate(struct plat_ctx *c, const void *buf, size_t len);

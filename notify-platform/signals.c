@@ -76,6 +76,52 @@ int plat_set_regs(struct plat_ctx *c, const struct plat_regs *regs) {
   return n == (ssize_t)sizeof *regs ? 0 : -EFAULT;
 }
 
+/* struct _fpx_sw_bytes at byte 464 of the FXSAVE area */
+struct fp_sw {
+  uint32_t magic1, extended_size;
+  uint64_t xfeatures;
+  uint32_t xstate_size, pad[7];
+};
+#define FP_MAGIC1 0x46505853u
+#define FP_LEGACY 512u
+#define FP_SW_OFF 464u
+
+/* Where the vector state lies and how large it is: the guest's word, good for access to its own memory only. */
+static ssize_t fpstate_addr(struct plat_ctx *c, uint64_t *addr, struct fp_sw *sw) {
+  uint64_t uc;
+  int r = context_addr(c, &uc);
+  if (r < 0)
+    return r;
+  if (plat_read(c->as, addr, uc + offsetof(struct stub_uc, fp), sizeof *addr) != (ssize_t)sizeof *addr ||
+      plat_read(c->as, sw, *addr + FP_SW_OFF, sizeof *sw) != (ssize_t)sizeof *sw)
+    return -EFAULT;
+  bool extended = sw->magic1 == FP_MAGIC1 && sw->xstate_size > FP_LEGACY;
+  if (!extended)
+    sw->xfeatures = 0;
+  return extended ? (ssize_t)sw->xstate_size : (ssize_t)FP_LEGACY;
+}
+
+ssize_t plat_get_fpstate(struct plat_ctx *c, void *buf, size_t cap, uint64_t *features) {
+  uint64_t addr;
+  struct fp_sw sw;
+  ssize_t n = fpstate_addr(c, &addr, &sw);
+  if (n < 0)
+    return n;
+  if ((size_t)n > cap || plat_read(c->as, buf, addr, (size_t)n) != n)
+    return -EFAULT;
+  *features = sw.xfeatures;
+  return n;
+}
+
+int plat_set_fpstate(struct plat_ctx *c, const void *buf, size_t len) {
+  uint64_t addr;
+  struct fp_sw sw;
+  ssize_t n = fpstate_addr(c, &addr, &sw);
+  if (n < 0)
+    return (int)n;
+  return (size_t)n == len && plat_write(c->as, addr, buf, len) == n ? 0 : -EFAULT;
+}
+
 static int small_op(struct plat_ctx *c, enum stub_opcode op, const uint64_t a[4]) {
   int r = plat_flush(c);
   if (r == 0)
