@@ -1,17 +1,47 @@
 #!/bin/sh
-# Prints the path of the test image, a tarball of a Debian system made by debootstrap; makes it if it is not cached.
+# image.sh [base|programs]: prints the path of a test image, a tarball of a Debian system made by debootstrap; makes it
+# if it is not cached. `programs` is the base with language runtimes and servers on top.
 set -eu
 cache=${RUNSC_NOTIFY_TEST_CACHE:-/var/cache/runsc-notify-tests}
-# The version in the name changes when the list of packages does.
-image=$cache/debian-bookworm-2.tar
-packages=python3,perl,gcc,libc6-dev,make,git,procps,sqlite3,bsdextrautils,file
+# The number in a name changes when the list of packages does.
+base=$cache/debian-bookworm-2.tar
+base_packages=python3,perl,gcc,libc6-dev,make,git,procps,sqlite3,bsdextrautils,file
+programs=$cache/debian-bookworm-programs-1.tar
+programs_packages="nodejs openjdk-17-jdk-headless golang-go golang-src ruby php-cli postgresql postgresql-contrib redis-server
+  mariadb-server stress-ng strace gdb bubblewrap util-linux-extra uidmap libpython3.11-testsuite systemd"
+
+kind=${1:-base}
+case $kind in
+base) image=$base ;;
+programs) image=$programs ;;
+*) echo "image.sh: no image $kind" >&2 && exit 2 ;;
+esac
+
+make_base() { # ROOT
+  mirror=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null |
+    sed -n -e 's/^URIs: *\([^ ]*debian\)\/\{0,1\}$/\1/p' -e 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*debian\)\/\{0,1\} .*/\2/p' | head -n 1)
+  debootstrap --variant=minbase --include="$base_packages" bookworm "$1" "${mirror:-http://deb.debian.org/debian}" >&2
+}
+
+# The packages' scripts want /proc (Java) and must not start servers.
+make_programs() { # ROOT
+  tar -C "$1" -xf "$("$0" base)"
+  printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
+  chmod +x "$1/usr/sbin/policy-rc.d"
+  cp /etc/resolv.conf "$1/etc/resolv.conf"
+  cp /etc/apt/apt.conf.d/*proxy* "$1/etc/apt/apt.conf.d/" 2>/dev/null || true
+  # shellcheck disable=SC2086,SC2016
+  unshare -m sh -euc 'mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; root=$1; shift
+    export DEBIAN_FRONTEND=noninteractive
+    chroot "$root" apt-get -qq update
+    chroot "$root" apt-get -qq install -y --no-install-recommends "$@"' sh "$1" $programs_packages >&2
+}
+
 if [ ! -s "$image" ]; then
   mkdir -p "$cache"
   root=$(mktemp -d "$cache/root.XXXXXX")
   trap 'rm -rf "$root" "$image.part"' EXIT
-  mirror=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list 2>/dev/null |
-    sed -n -e 's/^URIs: *\([^ ]*debian\)\/\{0,1\}$/\1/p' -e 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*debian\)\/\{0,1\} .*/\2/p' | head -n 1)
-  debootstrap --variant=minbase --include="$packages" bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >&2
+  "make_$kind" "$root"
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/doc "$root"/usr/share/man
   tar -C "$root" --one-file-system -cf "$image.part" .
   mv "$image.part" "$image"

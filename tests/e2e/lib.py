@@ -215,8 +215,8 @@ class Terminal:
             pass
 
 
-def image_tarball():
-    return sh([os.path.join(HERE, "image.sh")], timeout=880, check=0).out.splitlines()[-1]
+def image_tarball(kind="base"):
+    return sh([os.path.join(HERE, "image.sh"), kind], timeout=880, check=0).out.splitlines()[-1]
 
 
 def hello_tarball(where):
