@@ -13,8 +13,12 @@ struct vfs;
 struct net;
 struct plat;
 
+struct gofer;
 /* What core/ asks of the layers above it. Set once at boot. */
 struct kernel_hooks {
+  /* A file of the host's /proc/PID of a guest's process (enum plat_look): core/mm_look.c. A descriptor or -errno.
+   * Parks. */
+  int (*look_open)(struct kernel *k, int host_pid, int what);
   /* exec: open a path for execution as `t` (interpreters of ELF and #!). */
   int (*open_exec)(struct task *t, const char *path, struct file **out);
   struct fs_ctx *(*fs_ctx_dup)(struct fs_ctx *f); /* fork without CLONE_FS */
@@ -56,6 +60,7 @@ struct kernel {
   struct tty_table *ttys;      /* fs/tty_core.c: terminals by number; NULL until the first */
   struct futex_table *futexes; /* core/futex.c; made at the first wait */
   struct inotify *inotifies;   /* fs/inotify.c's: all instances, for unmount */
+  struct gofer *gofer;         /* fs/gofer/client.c's: the connection */
   struct unix_net *unix_net;   /* net/unix.c's: abstract names, descriptors in flight */
 
   struct pid_tree pids;

@@ -105,6 +105,14 @@ int mm_check_mapped(struct mm *m, uint64_t addr, uint64_t len);
 /* Other address spaces (procfs, ptrace, process_vm_readv). Bytes copied or -errno. */
 ssize_t mm_read(struct mm *m, void *dst, uint64_t addr, size_t len);
 ssize_t mm_write(struct mm *m, uint64_t addr, const void *src, size_t len);
+/* The same as a debugger does it (FOLL_FORCE: ptrace(2), /proc/PID/mem): protections do not matter, and a write into
+ * private memory that is not writable makes a copy (a breakpoint in a program's text). The guest need not be stopped.
+ * -EFAULT where nothing is mapped, and for writes into shared memory that the guest may not write. Parks. */
+ssize_t mm_force_read(struct mm *m, void *dst, uint64_t addr, size_t len);
+ssize_t mm_force_write(struct mm *m, uint64_t addr, const void *src, size_t len);
+/* A file of the host's /proc/PID of it: a descriptor borrowed until the next park, or -errno if the host shows none.
+ * Parks the first time. */
+int mm_look(struct mm *m, enum plat_look what);
 /* Bring file pages of the range into the host's page cache through the ring, so that touching them from outside
  * does not wait for a disk. Called by uaccess; parks only if something was missing. */
 void mm_prefault(struct mm *m, uint64_t addr, size_t len);

@@ -172,6 +172,14 @@ struct iovec;
 ssize_t plat_readv(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr);
 ssize_t plat_writev(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr);
 
+/* ---- what the host's procfs knows of an address space (proc(5)): page protections do not bind it ---- */
+enum plat_look { PLAT_LOOK_MEM, PLAT_LOOK_STATM, PLAT_LOOK_SMAPS, PLAT_LOOK_PAGEMAP, PLAT_LOOK_CLEAR_REFS, PLAT_LOOKS };
+/* The descriptor kept for it, borrowed until the next park; -ENOENT: none yet, *pid is the host process whose file it
+ * would be; -ESRCH. */
+int plat_look_fd(struct plat_as *as, enum plat_look what, int *pid);
+/* Keeps fd, which was opened for that pid, and owns it. The same results. */
+int plat_look_keep(struct plat_as *as, enum plat_look what, int pid, int fd);
+
 /* Atomic operations on a 32-bit guest word, done by the stub of a stopped context. Parks. 0, -EFAULT; *old is the word
  * before. */
 enum plat_atomic { PLAT_CMPXCHG, PLAT_XCHG, PLAT_ADD, PLAT_OR, PLAT_ANDN, PLAT_XOR };

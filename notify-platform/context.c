@@ -147,6 +147,9 @@ static void proc_free(struct host_proc *h) {
   }
   if (h->pid)
     LIST_REMOVE(h, as_link);
+  for (int i = 0; i < PLAT_LOOKS; i++)
+    if (h->look[i] > 0)
+      close(h->look[i]);
   plat_as_put(h->as);
   free(h);
 }

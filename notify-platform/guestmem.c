@@ -4,7 +4,9 @@
  */
 #include "internal.h"
 #include <errno.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 ssize_t plat_readv(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr) {
   struct host_proc *h;
@@ -48,4 +50,27 @@ ssize_t ctx_write_slot(struct plat_ctx *c, uint64_t off, const void *src, size_t
 ssize_t ctx_read_slot(struct plat_ctx *c, uint64_t off, void *dst, size_t n) {
   ssize_t r = plat_read(c->as, dst, ctx_slot_addr(c) + off, n);
   return r == (ssize_t)n ? 0 : r < 0 ? r : -EFAULT;
+}
+
+int plat_look_fd(struct plat_as *as, enum plat_look what, int *pid) {
+  struct host_proc *h = LIST_FIRST(&as->procs);
+  if (!h)
+    return -ESRCH;
+  *pid = h->pid;
+  return h->look[what] > 0 ? h->look[what] : -ENOENT;
+}
+
+/* A pid may have been given away while the file was being opened; as long as its pidfd still finds the process, it has
+ * not. */
+int plat_look_keep(struct plat_as *as, enum plat_look what, int pid, int fd) {
+  struct host_proc *h;
+  LIST_FOREACH(h, &as->procs, as_link) {
+    if (h->pid != pid || h->pidfd < 0 || syscall(SYS_pidfd_send_signal, h->pidfd, 0, NULL, 0))
+      continue;
+    if (h->look[what] > 0)
+      close(h->look[what]);
+    return h->look[what] = fd;
+  }
+  close(fd);
+  return -ESRCH;
 }

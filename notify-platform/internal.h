@@ -39,6 +39,7 @@ struct host_proc {
   LIST_HEAD(, plat_ctx) ctxs;
   int nctx; /* not counting a parked leader */
   LIST_ENTRY(host_proc) as_link;
+  int look[PLAT_LOOKS]; /* descriptors of the host's /proc/PID; 0: not opened */
 };
 
 struct plat_as {

@@ -212,6 +212,7 @@ static int make_kernel(struct sentry *s, char *why, size_t cap) {
     return -1;
   }
   s->k->hooks.syscall = syscall_dispatch;
+  s->k->hooks.look_open = gofer_look_open;
   s->k->hooks.process_reaped = sentry_process_reaped;
   s->k->hooks.tty_session_exit = tty_session_exit;
   return 0;

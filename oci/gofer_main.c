@@ -86,6 +86,7 @@ _Noreturn void gofer_main(const struct launch *l, int sock) {
     source_path(l, m->source, path, sizeof path);
     open_tree_copy(&trees[m->tree], path, (m->flags & MS_REC) != 0, (m->flags & MS_RDONLY) != 0);
   }
+  int proc = detached_procfs();
   int root = detached_tmpfs();
   if (root < 0)
     die("make", "a tmpfs");
@@ -102,5 +103,5 @@ _Noreturn void gofer_main(const struct launch *l, int sock) {
   free(trees);
   if (mount(NULL, "/", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV | MS_NOSUID | MS_NOEXEC, NULL))
     die("make read-only", "/");
-  _exit(gofer_serve(sock, served, n));
+  _exit(gofer_serve(sock, served, n, proc));
 }

@@ -54,5 +54,7 @@ _Noreturn void sandbox_main(const struct launch *l, int sync, int monitor, unsig
 int standin_enter_root(const struct launch *l);
 /* A tmpfs, not yet attached to anything; -1 and errno. rootfs.c */
 int detached_tmpfs(void);
+/* A procfs of this pid namespace that holds nothing but processes, attached nowhere; 0 if the host refuses. rootfs.c */
+int detached_procfs(void);
 /* Make fd, a detached mount, the root of this process's mount namespace and forget the old one. -1 and errno. */
 int enter_root(int fd, bool readonly);

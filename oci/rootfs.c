@@ -26,6 +26,17 @@ int detached_tmpfs(void) {
   return fd;
 }
 
+int detached_procfs(void) {
+  int fs = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC), fd = -1;
+  if (fs < 0)
+    return 0;
+  if (!syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, "subset", "pid", 0) &&
+      !syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0))
+    fd = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+  close(fs);
+  return fd < 0 ? 0 : fd;
+}
+
 int enter_root(int fd, bool readonly) {
   /* Any directory can carry the new root for the moment; /proc exists everywhere and holds no source of ours. */
   if (syscall(SYS_move_mount, fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH))

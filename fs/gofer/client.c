@@ -55,7 +55,7 @@ bool gofer_dispatch(struct gofer *g, const uint8_t *buf, size_t n, int fd) {
   bool ok = n >= sizeof h && r;
   if (ok) {
     memcpy(&h, buf, sizeof h);
-    bool with_fd = h.err == 0 && (h.op == GOFER_OPEN || h.op == GOFER_CREATE);
+    bool with_fd = h.err == 0 && (h.op == GOFER_OPEN || h.op == GOFER_CREATE || h.op == GOFER_PROC);
     ok = h.size == n && h.tag == r->tag && h.op == r->op && h.tree == r->tree && h.err < 4096 && with_fd == (fd >= 0) &&
          (h.err == 0 || n == sizeof h);
   }
@@ -260,6 +260,7 @@ int gofer_connect(struct kernel *k, int sock, void (*on_death)(void *arg), void 
     free(g);
     return err;
   }
+  k->gofer = g;
   *out = g;
   return 0;
 }

@@ -345,3 +345,24 @@ int gc_readdir(struct gofer_sb *s, struct dentry *d, struct gofer_list **out) {
   *out = l;
   return 0;
 }
+
+int gofer_look_open(struct kernel *k, int host_pid, int what) {
+  if (!k->gofer)
+    return -EOPNOTSUPP;
+  struct gofer_sb any = {.g = k->gofer};
+  waitq_init(&any.rename_wq);
+  struct gofer_msg m;
+  int err = gofer_begin(&any, GOFER_PROC, &m);
+  if (err)
+    return err;
+  gm_put_u32(&m, (uint32_t)host_pid);
+  gm_put_u32(&m, (uint32_t)what);
+  AUTO_REPLY r;
+  if ((err = gofer_call(&any, &m, &r)) < 0)
+    return err;
+  if (!gm_done(&r.m) || r.fd < 0)
+    return gofer_protocol_error(k->gofer);
+  int fd = r.fd;
+  r.fd = -1;
+  return fd;
+}

@@ -34,6 +34,7 @@
  *   SETXATTR     str path, id, str name, u32 flags, blob         -
  *   LISTXATTR    str path                                        blob (names, each with its NUL)
  *   REMOVEXATTR  str path, id, str name                          -
+ *   PROC         u32 host pid, u32 GPROC_*                       descriptor: a file of /proc/PID of a guest's process
  *
  * id is {u64 dev, u64 ino} of what the path is meant to lead to, 0 0 for whatever is there: a guest may hold a
  * descriptor on a file while another exchanges the name, and fchown(2) must not hit the wrong one. -ESTALE if it is
@@ -71,8 +72,13 @@ enum gofer_op {
   GOFER_SETXATTR,
   GOFER_LISTXATTR,
   GOFER_REMOVEXATTR,
+  GOFER_PROC,
   GOFER_OP_END
 };
+
+/* What PROC opens, by number. The server shows no process but the guests': its own pid and those of its ancestors it
+ * refuses, and its procfs has no others in it. */
+enum gofer_proc { GPROC_MEM, GPROC_STATM, GPROC_SMAPS, GPROC_PAGEMAP, GPROC_CLEAR_REFS, GPROC_END };
 
 struct gofer_hdr {
   uint32_t size; /* of the whole message */

@@ -31,6 +31,7 @@ static const struct op {
     [GOFER_SETXATTR] = {srv_setxattr, true},
     [GOFER_LISTXATTR] = {srv_listxattr, false},
     [GOFER_REMOVEXATTR] = {srv_removexattr, true},
+    [GOFER_PROC] = {srv_proc, false},
 };
 
 ssize_t gofer_answer(struct gofer_server *s, uint8_t *req, size_t n, int *fd) {
@@ -163,13 +164,14 @@ void gofer_close_trees(struct gofer_server *s) {
   s->nroots = 0;
 }
 
-int gofer_serve(int sock, const struct gofer_tree *trees, int ntrees) {
+int gofer_serve(int sock, const struct gofer_tree *trees, int ntrees, int proc_fd) {
   if (ntrees < 0 || ntrees > GOFER_TREES_MAX)
     return 1;
   struct gofer_server *s = calloc(1, sizeof *s);
   if (!s)
     return 1;
   s->sock = sock;
+  s->proc_fd = proc_fd;
   umask(0);
   int err = gofer_open_trees(s, trees, ntrees);
   if (err) {

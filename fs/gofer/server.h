@@ -15,6 +15,7 @@ struct gofer_server {
   int sock;
   struct gofer_root *roots;
   int nroots;
+  int proc_fd;       /* a procfs of the sandbox's pid namespace, for PROC; 0: there is none */
   bool no_fchmodat2; /* the host is older than 6.6 */
   _Alignas(16) uint8_t req[GOFER_MSG_MAX];
   _Alignas(16) uint8_t reply[GOFER_MSG_MAX];
@@ -43,7 +44,7 @@ void gofer_close_trees(struct gofer_server *s);
 typedef int gofer_handler(struct gofer_call *c);
 gofer_handler srv_walk, srv_getattr, srv_open, srv_readdir, srv_readlink, srv_create, srv_mkdir, srv_mknod, srv_symlink,
     srv_link, srv_unlink, srv_rmdir, srv_rename, srv_setattr, srv_statfs, srv_getxattr, srv_setxattr, srv_listxattr,
-    srv_removexattr;
+    srv_removexattr, srv_proc;
 
 /* ---- resolving: a descriptor or -errno. `path` was checked with gofer_path_ok ---- */
 int srv_open_path(const struct gofer_root *r, const char *path, int flags); /* never follows a symlink */

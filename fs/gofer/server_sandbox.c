@@ -8,9 +8,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* To act for any guest uid on files of any owner, and nothing else. */
+/* To act for any guest uid on files of any owner; and to open the guests' own files of /proc, which a process of
+ * another uid may not (ptrace(2), access mode checking). ptrace(2) itself the filter refuses. */
 #define KEEP                                                                                                           \
-  (1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH | 1u << CAP_FOWNER | 1u << CAP_FSETID)
+  (1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH | 1u << CAP_FOWNER | 1u << CAP_FSETID |        \
+   1u << CAP_SYS_PTRACE)
 
 int gofer_drop_capabilities(void) {
   struct __user_cap_header_struct h = {_LINUX_CAPABILITY_VERSION_3, 0};
@@ -43,6 +45,8 @@ static const int allowed[] = {
     SCMP_SYS(lseek),
     SCMP_SYS(readlinkat),
     SCMP_SYS(geteuid),
+    SCMP_SYS(getpid),
+    SCMP_SYS(getppid),
     /* making and removing names */
     SCMP_SYS(mkdirat),
     SCMP_SYS(mknodat),

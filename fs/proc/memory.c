@@ -277,11 +277,11 @@ static ssize_t mem_transfer(struct file *f, struct uio *u, off_t *pos, bool writ
     if (write)
       r = uio_copy_from(u, buf, n);
     else
-      r = mem_alive(mf) ? mm_read(m, buf, (uint64_t)*pos, n) : 0;
+      r = mem_alive(mf) ? mm_force_read(m, buf, (uint64_t)*pos, n) : 0;
     if (write && r > 0 && !mem_alive(mf))
       r = 0;
     if (r > 0)
-      r = write ? mm_write(m, (uint64_t)*pos, buf, (size_t)r) : uio_copy_to(u, buf, (size_t)r);
+      r = write ? mm_force_write(m, (uint64_t)*pos, buf, (size_t)r) : uio_copy_to(u, buf, (size_t)r);
     if (r <= 0)
       break;
     *pos += r;

@@ -56,7 +56,7 @@ static void start(bool readonly) {
   ck_assert_int_ge(server, 0);
   if (!server) {
     close(sv[0]);
-    _exit(gofer_serve(sv[1], trees, 2));
+    _exit(gofer_serve(sv[1], trees, 2, 0));
   }
   close(sv[1]);
   sock = sv[0];

@@ -57,7 +57,7 @@ static void setup(void) {
   ck_assert_int_ge(server, 0);
   if (!server) {
     close(sv[0]);
-    _exit(gofer_serve(sv[1], &t, 1));
+    _exit(gofer_serve(sv[1], &t, 1, 0));
   }
   close(sv[1]);
   k = kernel_new(loop_new());

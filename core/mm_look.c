@@ -1,0 +1,65 @@
+/*
+ * Address spaces as the host's procfs shows them: a debugger's reads and writes, which no page protection stops, and
+ * what is really in memory. Everything falls back on what can be known without it: a host may refuse to mount one.
+ */
+#include "area.h"
+#include "errno.h"
+#include "kernel.h"
+#include <string.h>
+#include <unistd.h>
+
+int mm_look(struct mm *m, enum plat_look what) {
+  struct kernel *k = kernel_current();
+  int pid, fd = m && m->as ? plat_look_fd(m->as, what, &pid) : -ESRCH;
+  if (fd != -ENOENT || !k || !k->hooks.look_open)
+    return fd;
+  struct plat_as *as = plat_as_get(m->as);
+  fd = k->hooks.look_open(k, pid, what);
+  if (fd >= 0)
+    fd = plat_look_keep(as, what, pid, fd);
+  plat_as_put(as);
+  return fd;
+}
+
+/* How much of [addr, addr + len) a debugger may reach: check_vma_flags() with FOLL_FORCE. The stub is no area. */
+static size_t reachable(struct mm *m, uint64_t addr, size_t len, bool write) {
+  uint64_t at = addr, end = addr + len < addr ? UINT64_MAX : addr + len;
+  while (at < end) {
+    struct area *a = mm_find_borrow(m, at);
+    if (!a || a->kind == AREA_VVAR)
+      break;
+    /* Write into what the guest may not write: only where that makes a copy. */
+    if (write && !(a->prot & PROT_WRITE) && (a->flags & MAP_SHARED))
+      break;
+    at = a->end;
+  }
+  return (at < end ? at : end) - addr;
+}
+
+ssize_t mm_force_read(struct mm *m, void *dst, uint64_t addr, size_t len) {
+  if (!m || !m->as)
+    return -ESRCH;
+  mm_prefault(m, addr, len);
+  int fd = mm_look(m, PLAT_LOOK_MEM);
+  size_t n = reachable(m, addr, len, false);
+  if (!n)
+    return len ? -EFAULT : 0;
+  if (fd < 0)
+    return plat_read(m->as, dst, addr, n);
+  ssize_t r = pread(fd, dst, n, (off_t)addr);
+  return r > 0 ? r : r == 0 ? -ESRCH : errno == EIO ? -EFAULT : -errno;
+}
+
+ssize_t mm_force_write(struct mm *m, uint64_t addr, const void *src, size_t len) {
+  if (!m || !m->as)
+    return -ESRCH;
+  mm_prefault(m, addr, len);
+  int fd = mm_look(m, PLAT_LOOK_MEM);
+  size_t n = reachable(m, addr, len, true);
+  if (!n)
+    return len ? -EFAULT : 0;
+  if (fd < 0)
+    return plat_write(m->as, addr, src, n);
+  ssize_t r = pwrite(fd, src, n, (off_t)addr);
+  return r > 0 ? r : r == 0 ? -ESRCH : errno == EIO ? -EFAULT : -errno;
+}
