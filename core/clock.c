@@ -73,6 +73,16 @@ int cpu_clock_target(struct task *t, clockid_t id, struct pid **pid, bool *threa
 
 int cpu_clock_sample(struct pid *pid, bool thread, int which, int64_t *ns) {
   struct cpu_times c;
+  if (thread && pid->task && pid->task == task_current() && which == CPUCLOCK_SCHED && pid->task->proc->nthreads > 1) {
+    *ns = (int64_t)task_own_cpu_ns(pid->task);
+    return 0;
+  }
+  if (thread && pid->task && !task_current() && pid->task->proc->nthreads > 1) {
+    /* A timer: late by one look rather than early by a guess. */
+    task_cpu_want(pid->task);
+    *ns = (int64_t)(pid->task->cpu_before.utime + pid->task->cpu_before.stime + pid->task->cpu_known);
+    return 0;
+  }
   if (thread && pid->task)
     c = task_cpu_times(pid->task);
   else if (!thread && pid->process)

@@ -346,20 +346,6 @@ static void drop_resources(struct task *t) {
     t->k->hooks.fs_ctx_put(fs);
 }
 
-static void count_into_dead(struct task *t) {
-  struct rusage_acc *d = &t->proc->dead;
-  d->min_flt += t->min_flt;
-  d->maj_flt += t->maj_flt;
-  d->nvcsw += t->nvcsw;
-  d->nivcsw += t->nivcsw;
-  t->min_flt = t->maj_flt = t->nvcsw = t->nivcsw = 0;
-  if (t->mm) {
-    uint64_t kb = (t->mm->data_vm + t->mm->stack_vm) * (PAGE_SIZE / 1024);
-    if (kb > d->maxrss_kb)
-      d->maxrss_kb = kb;
-  }
-}
-
 /* A thread that is not the leader disappears at once. */
 static void release_thread(struct task *t) {
   struct process *p = t->proc;
@@ -400,7 +386,7 @@ void task_exit(struct task *t, int wait_status) {
   t->exit_code = p->group_exit ? p->exit_code : wait_status;
   if (t->mm && t->ctx)
     futex_exit(t);
-  count_into_dead(t);
+  task_account_exit(t);
   leave_context(t);
   task_vfork_done(t);
   drop_resources(t);

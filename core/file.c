@@ -44,6 +44,24 @@ static bool lock_pos(struct file *f, const off_t *pos) {
   return true;
 }
 
+/* task_io_accounting of Linux: what the calling task moved, whatever it moved it through. */
+static ssize_t count_read(ssize_t n) {
+  struct task *t = task_current();
+  if (t) {
+    t->io.rchar += n > 0 ? (uint64_t)n : 0;
+    t->io.syscr++;
+  }
+  return n;
+}
+static ssize_t count_write(ssize_t n) {
+  struct task *t = task_current();
+  if (t) {
+    t->io.wchar += n > 0 ? (uint64_t)n : 0;
+    t->io.syscw++;
+  }
+  return n;
+}
+
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
   if (!file_can_read(f))
     return -EBADF;
@@ -57,7 +75,7 @@ ssize_t file_read(struct file *f, struct uio *u, off_t *pos) {
     fmutex_unlock(&f->pos_lock);
   if (n > 0 && f->inode && file_vfs_done)
     file_vfs_done(f, false);
-  return n;
+  return count_read(n);
 }
 
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos) {
@@ -79,7 +97,7 @@ ssize_t file_write(struct file *f, struct uio *u, off_t *pos) {
     fmutex_unlock(&f->pos_lock);
   if (n > 0 && f->inode && file_vfs_done)
     file_vfs_done(f, true);
-  return n;
+  return count_write(n);
 }
 
 uint32_t file_poll(struct file *f) {

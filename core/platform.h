@@ -217,6 +217,15 @@ int plat_set_fsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_fsbase(struct plat_ctx *c, uint64_t *base);
 int plat_set_gsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_gsbase(struct plat_ctx *c, uint64_t *base);
+/* What the host counts for the host process of a stopped context, or for its thread alone: getrusage(2) ordered of it.
+ * The guest can forge what it says of itself here: good for reports only. Park. */
+struct plat_usage {
+  uint64_t utime, stime; /* ns */
+  uint64_t maxrss_kb, min_flt, maj_flt, nivcsw;
+};
+int plat_get_usage(struct plat_ctx *c, bool thread, struct plat_usage *out);
+int plat_get_thread_cpu(struct plat_ctx *c, uint64_t *ns); /* CLOCK_THREAD_CPUTIME_ID, likewise */
+
 /*
  * The vector state of a stopped context in the host's signal frame layout: FXSAVE's 512 bytes, or the XSAVE area in its
  * standard form (without the frame's trailing magic). Its size, at most `cap`; *features: what the host saves, 0 without

@@ -54,6 +54,10 @@ struct pid { /* a number, and what bears it. Lives while anything refers to it *
   RB_ENTRY(pid) link;
 };
 
+struct cpu_split { /* CPU time as last told, in ns: neither part may go backwards (cputime_adjust()) */
+  uint64_t utime, stime;
+};
+
 struct restart_block { /* what restart_syscall(2) goes on with */
   int64_t (*fn)(struct task *t);
   uint64_t arg[6];
@@ -107,7 +111,13 @@ struct task {
   /* accounting and what prctl & co. remember */
   int64_t start_time; /* CLOCK_BOOTTIME ns */
   uint64_t nvcsw, nivcsw, min_flt, maj_flt;
-  uint64_t last_host_cpu_ns; /* the CPU time of host threads this task has left behind (exec) */
+  struct cpu_split cpu_before; /* used in host threads that this task has left behind (exec) */
+  uint64_t cpu_known;  /* ns used by its present host thread when that was last asked */
+  bool cpu_probe;      /* somebody wants cpu_known renewed on the way back to the guest */
+  struct cpu_split split;
+  struct io_acc { /* /proc/PID/io */
+    uint64_t rchar, wchar, syscr, syscw;
+  } io;
   int nice, sched_policy, sched_priority, ioprio;
   uint32_t timer_slack_ns;
   uint64_t cpu_affinity[2];
@@ -168,8 +178,12 @@ struct process { /* signal_struct: what all threads of a thread group share */
   struct rusage_acc {
     uint64_t utime, stime; /* ns */
     uint64_t min_flt, maj_flt, nvcsw, nivcsw, maxrss_kb, inblock, oublock;
-  } dead, children_acc; /* of threads that ended; of reaped children */
-  int host_pid;         /* of the host process when it is not the leader's thread (after task_dethread()); else 0 */
+  } dead, children_acc;  /* of threads that ended; of reaped children */
+  struct io_acc dead_io; /* of threads that ended */
+  struct cpu_split split;
+  uint64_t cpu_exited;     /* ns of `dead` threads of the present host process, as far as known */
+  struct plat_usage usage; /* what the present host process last said of itself; times unused */
+  int host_pid;            /* of the host process when it is not the leader's thread (after task_dethread()); else 0 */
   struct itimer itimer[3];
   void *itimer_priv[3];
   void *posix_timers;
@@ -221,6 +235,8 @@ int task_dethread(struct task *t);
 /* Just before the host process that t runs in goes away (exec's plat_kill() of the old context; task_exit() does it
  * itself): its CPU time moves to proc->dead. */
 void task_account_host(struct task *t);
+/* t ends: what it alone counted moves to proc->dead. */
+void task_account_exit(struct task *t);
 /* PLAT_DIED: the host process of p is gone, no events will come from its contexts. Ends p as if by SIGKILL. On the loop
  * or any fiber. */
 void process_host_died(struct process *p);
@@ -271,6 +287,13 @@ bool process_group_orphaned(struct pid *pgrp);
 bool process_group_orphaned_without(struct pid *pgrp, const struct process *without);
 void task_set_cred(struct task *t, struct cred *c); /* takes its own reference */
 void task_rusage(struct task *t, struct rusage_acc *out);
+/* Have t's own host process or thread asked first, so that the figures are true. For the calling task only. Park. */
+void process_usage_ask(struct task *t);
+void task_usage_ask(struct task *t);
+uint64_t task_own_cpu_ns(struct task *t); /* CLOCK_THREAD_CPUTIME_ID of the caller. Parks */
+/* t runs guest code: have it asked soon (timers on its clock). */
+void task_cpu_want(struct task *t);
+void process_io(const struct process *p, struct io_acc *out);
 void process_rusage(struct process *p, struct rusage_acc *out);     /* live threads and dead ones */
 void rusage_from_acc(const struct rusage_acc *a, struct rusage *r); /* in getrusage(2)'s form */
 uint64_t task_rlimit(const struct task *t, int which);

@@ -46,6 +46,10 @@ static void enter_program(struct task *t) {
 
 static void to_guest(struct task *t, bool from_syscall, int64_t ret) {
   for (;;) {
+    if (t->cpu_probe && !must_die(t)) {
+      t->cpu_probe = false;
+      task_own_cpu_ns(t);
+    }
     if (must_die(t)) {
       task_exit(t, t->proc->group_exit ? t->proc->exit_code : t->exit_code);
       return;
@@ -85,7 +89,6 @@ static void take_fault(struct task *t) {
   const struct plat_event *ev = &t->ev;
   const struct plat_layout *l = plat_layout(t->k->plat);
   int sig = ev->fault.signo, code = ev->fault.code;
-  t->min_flt++;
   if (ev->fault.ip >= l->max && (ev->fault.ip < l->vvar || ev->fault.ip >= l->vdso_end)) {
     force_sigsegv(t); /* in the stub: the guest jumped into the middle of it */
     return;

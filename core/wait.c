@@ -94,6 +94,7 @@ static int wait_on(struct waitq *q, uint32_t events, int64_t deadline, bool excl
   if (t) {
     t->interruptible = interruptible;
     t->state = TASK_SLEEPING;
+    t->nvcsw += interruptible;
   }
   int r;
   for (;;) {
@@ -144,6 +145,7 @@ int task_park(int64_t deadline) {
   if (t) {
     t->interruptible = true;
     t->state = TASK_SLEEPING;
+    t->nvcsw++;
   }
   fiber_park();
   if (t) {

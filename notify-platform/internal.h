@@ -68,6 +68,7 @@ struct plat_ctx {
   bool sets_rax;  /* the stub will put our plain answer into RAX */
   bool rewound;   /* RIP is back at the syscall instruction and RAX holds the number */
   bool fixed;     /* RAX and RIP of the interrupted call were settled by a pushed frame */
+  bool usage_told; /* the slot's scratch area holds what getrusage gave just before the call */
   struct plat_call call;
   uint64_t guessed; /* direct mmap: the address that the stub proposes */
 

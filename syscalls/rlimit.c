@@ -56,12 +56,14 @@ SYSCALL_HANDLER(getrusage) {
   struct rusage r;
   switch ((int)a[0]) {
   case RUSAGE_SELF:
+    process_usage_ask(t);
     process_rusage(t->proc, &acc);
     break;
   case RUSAGE_CHILDREN:
     acc = t->proc->children_acc;
     break;
   case RUSAGE_THREAD:
+    task_usage_ask(t);
     task_rusage(t, &acc);
     break;
   default:

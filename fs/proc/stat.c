@@ -99,6 +99,12 @@ int proc_stat_show(struct inode *i, struct sbuf *b) {
     return -ESRCH;
   bool whole = !proc_is_thread(i), look = proc_may_look(t);
   const struct process *p = t->proc;
+  if (t->proc == task_current()->proc) { /* /proc/self: its own faults are exact */
+    whole ? process_usage_ask(task_current()) : t == task_current() ? task_usage_ask(t) : (void)0;
+    t = proc_task_borrow(i);
+    if (!t)
+      return -ESRCH;
+  }
   struct usage u = usage_of(t, whole);
   struct proc_mem mem = {0};
   sigset64_t ignored, caught;
@@ -165,16 +171,19 @@ int proc_sched_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 
-/* Only block counts are kept; the byte counts of Linux's task accounting are not. */
+/* What goes to a disk happens outside: only the bytes that calls moved are known. */
 int proc_io_show(struct inode *i, struct sbuf *b) {
   struct task *t = proc_task_borrow(i);
-  struct rusage_acc acc = {0};
   if (!t)
     return -ESRCH;
-  process_rusage(t->proc, &acc);
+  struct io_acc io = t->io;
+  if (!proc_is_thread(i))
+    process_io(t->proc, &io);
   sb_printf(b,
-            "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: %llu\nwrite_bytes: %llu\ncancelled_write_bytes: 0\n",
-            (unsigned long long)acc.inblock * 512, (unsigned long long)acc.oublock * 512);
+            "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\nwrite_bytes: 0\n"
+            "cancelled_write_bytes: 0\n",
+            (unsigned long long)io.rchar, (unsigned long long)io.wchar, (unsigned long long)io.syscr,
+            (unsigned long long)io.syscw);
   return 0;
 }
 

@@ -83,6 +83,7 @@ struct stub_slot {
   uint64_t pad[4];
   struct stub_op ops[STUB_MAX_OPS];
   struct stub_frame frames[STUB_MAX_FRAMES];
+  uint64_t scratch[18]; /* where ordered calls put results: struct rusage, struct timespec */
 };
 
 /* What the zygote is started with, at slot 0 behind struct stub_slot. */
