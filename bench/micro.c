@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,15 @@ static void op_vfork_exec_wait(long n) {
       execl(self, self, "nothing", NULL);
       _exit(1);
     }
+    waitpid(p, NULL, 0);
+  }
+}
+static void op_posix_spawn_wait(long n) {
+  char *argv[] = {(char *)self, "nothing", NULL};
+  while (n--) {
+    pid_t p;
+    if (posix_spawn(&p, self, NULL, NULL, argv, environ) != 0)
+      exit(1);
     waitpid(p, NULL, 0);
   }
 }
@@ -195,6 +205,7 @@ static const struct {
     {"clock_gettime", op_clock_gettime},
     {"fork_exit_wait", op_fork_exit_wait},
     {"vfork_exec_wait", op_vfork_exec_wait},
+    {"posix_spawn_wait", op_posix_spawn_wait},
     {"thread_create_join", op_thread_create_join},
     {"mmap_touch_munmap", op_mmap_touch_munmap},
     {"stat", op_stat},

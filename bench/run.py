@@ -10,7 +10,7 @@ import argparse, datetime, json, os, platform, shutil, statistics, subprocess, s
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 LABELS = {"getppid": "getppid", "clock_gettime": "clock_gettime (vDSO)", "fork_exit_wait": "fork + exit + wait",
-          "vfork_exec_wait": "vfork + exec + wait", "thread_create_join": "thread create + join",
+          "vfork_exec_wait": "vfork + exec + wait", "posix_spawn_wait": "posix_spawn + wait", "thread_create_join": "thread create + join",
           "mmap_touch_munmap": "mmap + touch + munmap", "first_touch": "first touch of a page", "stat": "stat",
           "open_close": "open + close", "pread_4k": "pread 4 KiB", "write_4k_tmp": "pwrite 4 KiB, /tmp",
           "write_dev_null": "write 1 B, /dev/null", "pipe_same_thread": "pipe write + read, same thread",
