@@ -27,6 +27,8 @@ struct area *area_new(const struct area *tmpl) {
   a->dead_next = NULL;
   if (a->file)
     file_get(a->file);
+  if (a->owner)
+    a->owner->opened(a->owner);
   return a;
 }
 
@@ -36,6 +38,8 @@ void area_free_dead(struct area *list) {
     list = a->dead_next;
     if (a->file)
       file_put(a->file);
+    if (a->owner)
+      a->owner->closed(a->owner);
     free(a->checked);
     free(a);
   }
@@ -201,8 +205,8 @@ int area_cut(struct mm *m, uint64_t start, uint64_t end, struct area **dead) {
 
 static bool mergeable(const struct area *a, const struct area *b) {
   if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->max_prot != b->max_prot ||
-      a->kind != b->kind || a->file != b->file || a->advice != b->advice || a->host_fd != b->host_fd ||
-      area_special(a) || (a->flags & MAP_GROWSDOWN))
+      a->kind != b->kind || a->file != b->file || a->owner != b->owner || a->advice != b->advice ||
+      a->host_fd != b->host_fd || area_special(a) || (a->flags & MAP_GROWSDOWN))
     return false;
   if (!a->file)
     return true;

@@ -22,6 +22,7 @@
  */
 #include "errno.h"
 #include "fiber.h"
+#include "ipc/ipc.h"
 #include "kernel.h"
 #include "task.h"
 #include "timers.h"
@@ -340,6 +341,8 @@ static void drop_resources(struct task *t) {
   t->files = NULL;
   t->fs = NULL;
   mm_put(m);
+  sem_undo_exit(t);
+  ipc_shm_exit(t);
   if (files)
     fdtable_put(files);
   if (fs)

@@ -7,6 +7,7 @@
  */
 #include "errno.h"
 #include "fiber.h"
+#include "ipc/ipc.h"
 #include "kernel.h"
 #include "task.h"
 #include "timers.h"
@@ -80,6 +81,7 @@ struct task *task_alloc(struct kernel *k, struct process *p, struct task *from) 
     free(t);
     return NULL;
   }
+  t->ipc = ipc_ns_get(from ? from->ipc : k->ipc);
   if (from)
     task_inherit(t, from);
   else
@@ -98,6 +100,8 @@ void task_free(struct task *t) {
   if (t->fs)
     t->k->hooks.fs_ctx_put(t->fs);
   sighand_put(t->sighand);
+  sem_undo_exit(t);
+  ipc_ns_put(t->ipc);
   cred_put(t->cred);
   pid_put(t->tid);
   free(t);
@@ -290,7 +294,7 @@ static int copy_resources(struct task *t, struct task *c, uint64_t f) {
       return -ENOMEM;
   }
   c->sighand = f & CLONE_SIGHAND ? sighand_get(t->sighand) : sighand_dup(t->sighand);
-  if (!c->sighand)
+  if (!c->sighand || sem_undo_clone(t, c, f & CLONE_SYSVSEM))
     return -ENOMEM;
   if (f & CLONE_CLEAR_SIGHAND) {
     for (int i = 0; i < NSIG_GUEST; i++)

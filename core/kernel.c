@@ -1,5 +1,6 @@
 /* The sandbox's state as a whole: made at boot, torn down at the end; and the two logs. */
 #include "kernel.h"
+#include "ipc/ipc.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +82,9 @@ struct kernel *kernel_new(struct loop *l) {
   k->next_anon_ino = 1;
   k->dmesg_cap = DMESG_CAP;
   k->dmesg = malloc(k->dmesg_cap);
-  if (!k->dmesg) {
+  k->ipc = ipc_ns_new(k);
+  if (!k->dmesg || !k->ipc) {
+    free(k->dmesg);
     free(k);
     return NULL;
   }
@@ -108,6 +111,7 @@ void kernel_free(struct kernel *k) {
     return;
   if (the_kernel == k)
     the_kernel = NULL;
+  ipc_ns_put(k->ipc);
   free(k->dmesg);
   free(k);
 }

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 struct futex_table;
+struct ipc_namespace;
 struct vfs;
 struct net;
 struct plat;
@@ -61,6 +62,7 @@ struct kernel {
   struct futex_table *futexes; /* core/futex.c; made at the first wait */
   struct inotify *inotifies;   /* fs/inotify.c's: all instances, for unmount */
   struct gofer *gofer;         /* fs/gofer/client.c's: the connection */
+  struct ipc_namespace *ipc;   /* the first one, which programs put in from outside get; counted */
   struct unix_net *unix_net;   /* net/unix.c's: abstract names, descriptors in flight */
 
   struct pid_tree pids;

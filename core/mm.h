@@ -18,6 +18,12 @@
 
 enum area_kind { AREA_ANON, AREA_FILE, AREA_SHM, AREA_STACK, AREA_HEAP, AREA_VDSO, AREA_VVAR };
 
+struct area_owner { /* whoever must know of the areas that map something of its own: told of each, also by fork */
+  void *object;
+  void (*opened)(struct area_owner *w);
+  void (*closed)(struct area_owner *w); /* may free w */
+};
+
 struct area { /* vm_area_struct */
   RB_ENTRY(area) link;
   uint64_t start, end; /* page aligned, [start, end) */
@@ -28,6 +34,7 @@ struct area { /* vm_area_struct */
                         for private anonymous */
   off_t off;         /* offset of start in the guest's file */
   int advice;        /* AREA_DONTFORK, … in force */
+  struct area_owner *owner; /* or NULL */
   int host_fd;       /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
   off_t host_off;    /* offset of start in host_fd */
   uint8_t *checked;  /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
@@ -82,6 +89,10 @@ struct area *mm_find_next_borrow(struct mm *m, uint64_t addr); /* the first area
 
 /* The calls, on the current task's mm and stopped context. Results as the system calls'. */
 int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags, struct file *f, off_t off);
+/* mmap of f at offset 0 for whoever counts the areas: shmat(2). flags: MAP_SHARED and MAP_FIXED*. The file's own mode
+ * is not looked at: max_prot says what may be granted. */
+int64_t mm_map_owned(struct task *t, uint64_t addr, uint64_t len, int prot, int max_prot, int flags, struct file *f,
+                     struct area_owner *owner);
 int64_t mm_munmap(struct task *t, uint64_t addr, uint64_t len);
 int64_t mm_mprotect(struct task *t, uint64_t addr, uint64_t len, int prot);
 int64_t mm_mremap(struct task *t, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);

@@ -226,6 +226,23 @@ int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags
   return ret;
 }
 
+int64_t mm_map_owned(struct task *t, uint64_t addr, uint64_t len, int prot, int max_prot, int flags, struct file *f,
+                     struct area_owner *owner) {
+  struct mm *m = t->mm;
+  struct area tmpl = {.prot = prot, .max_prot = max_prot, .owner = owner};
+  len = PAGE_ALIGN(len);
+  if (!len || len > mm_addr_max())
+    return -ENOMEM;
+  tmpl.flags = (flags & AREA_KEEP_FLAGS) | m->lock_future;
+  int64_t r = back_area(&tmpl, f, len, prot, flags, 0, NULL);
+  if (r)
+    return r;
+  fmutex_lock(&m->lock);
+  r = map_locked(t, m, &tmpl, addr, len, flags);
+  fmutex_unlock(&m->lock);
+  return r;
+}
+
 static int64_t unmap_locked(struct task *t, struct mm *m, uint64_t start, uint64_t end, struct area **dead) {
   struct area *a = mm_find_next_borrow(m, start);
   if (!a || a->start >= end)

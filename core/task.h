@@ -16,6 +16,8 @@
 #include <sys/resource.h>
 
 struct kernel;
+struct ipc_namespace; /* core/ipc/ipc.h */
+struct sem_undo_list;
 struct fs_ctx; /* cwd, root, umask: fs/ owns it, see kernel_hooks */
 struct tty;
 
@@ -76,6 +78,8 @@ struct task {
   struct fs_ctx *fs;
   struct sighand *sighand;
   struct cred *cred; /* counted */
+  struct ipc_namespace *ipc;      /* counted */
+  struct sem_undo_list *sem_undo; /* SEM_UNDO, shared by CLONE_SYSVSEM; counted or NULL */
   char comm[16];
 
   /* running */

@@ -1,5 +1,6 @@
 /* fork, vfork, clone, clone3; unshare and setns, which find no namespaces. */
 #include "../core/errno.h"
+#include "../core/ipc/ipc.h"
 #include "../core/kernel.h"
 #include "../core/uaccess.h"
 #include "../fs/anon.h"
@@ -161,6 +162,8 @@ SYSCALL_HANDLER(unshare) {
     err = unshare_fs(t);
   if (!err && (f & CLONE_FILES))
     err = unshare_files(t);
+  if (!err && (f & CLONE_SYSVSEM))
+    sem_undo_exit(t);
   return err;
 }
 

@@ -33,6 +33,21 @@ extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c *
 extern const struct synth_ent proc_sys_entries[];                     /* sysctl.c */
 extern const struct synth_ent proc_net_entries[];                     /* net.c */
 
+extern const struct synth_ent proc_sysvipc_entries[]; /* sysvipc.c */
+/* kernel.sem and its relatives, of the reader's IPC namespace; synth_ent.arg says which. */
+enum {
+  PROC_IPC_SEM,
+  PROC_IPC_MSGMAX,
+  PROC_IPC_MSGMNB,
+  PROC_IPC_MSGMNI,
+  PROC_IPC_SHMMNI,
+  PROC_IPC_RMID_FORCED,
+  PROC_IPC_SHMMAX,
+  PROC_IPC_SHMALL
+};
+int proc_ipc_limit_show(struct inode *i, struct sbuf *b);
+ssize_t proc_ipc_limit_store(struct inode *i, char *buf, size_t n);
+
 /* stat.c, status.c */
 int proc_stat_show(struct inode *i, struct sbuf *b);
 int proc_statm_show(struct inode *i, struct sbuf *b);

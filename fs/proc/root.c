@@ -65,20 +65,6 @@ static const char devices[] = "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /d
 static const char cgroups[] = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
                               "cpuset\t0\t1\t1\ncpu\t0\t1\t1\ncpuacct\t0\t1\t1\nmemory\t0\t1\t1\npids\t0\t1\t1\n";
 
-static const struct synth_ent sysvipc_entries[] = {
-    {.name = "msg",
-     .mode = S_IFREG | 0444,
-     .text = "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime"
-             "      rtime      ctime\n"},
-    {.name = "sem",
-     .mode = S_IFREG | 0444,
-     .text = "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n"},
-    {.name = "shm",
-     .mode = S_IFREG | 0444,
-     .text = "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime"
-             "      dtime      ctime                   rss                  swap\n"},
-    {0},
-};
 static const struct synth_ent empty_dir[] = {{0}};
 
 static const struct synth_ent root_entries[] = {
@@ -106,7 +92,7 @@ static const struct synth_ent root_entries[] = {
     {.name = "stat", .mode = S_IFREG | 0444, .show = proc_system_stat_show},
     {.name = "swaps", .mode = S_IFREG | 0444, .text = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"},
     {.name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_entries},
-    {.name = "sysvipc", .mode = S_IFDIR | 0555, .children = sysvipc_entries},
+    {.name = "sysvipc", .mode = S_IFDIR | 0555, .children = proc_sysvipc_entries},
     {.name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link},
     {.name = "tty", .mode = S_IFDIR | 0555, .children = empty_dir},
     {.name = "uptime", .mode = S_IFREG | 0444, .show = proc_uptime_show},

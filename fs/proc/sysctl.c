@@ -18,6 +18,9 @@
 #define DIR(n, t)                                                                                                      \
   { .name = n, .mode = DIR_MODE, .children = t }
 
+#define IPC_LIMIT(n, which)                                                                                            \
+  { .name = n, .mode = RW, .show = proc_ipc_limit_show, .store = proc_ipc_limit_store, .arg = which }
+
 /* ---- kernel ---- */
 static int hostname_show(struct inode *i, struct sbuf *b) {
   sb_printf(b, "%s\n", synth_kernel(i)->uts.nodename);
@@ -115,9 +118,9 @@ static const struct synth_ent kernel_entries[] = {
     {.name = "hostname", .mode = RW, .show = hostname_show, .store = hostname_store},
     TEXT("io_uring_disabled", "2"),
     TEXT("kptr_restrict", "1"),
-    TEXT("msgmax", "8192"),
-    TEXT("msgmnb", "16384"),
-    TEXT("msgmni", "32000"),
+    IPC_LIMIT("msgmax", PROC_IPC_MSGMAX),
+    IPC_LIMIT("msgmnb", PROC_IPC_MSGMNB),
+    IPC_LIMIT("msgmni", PROC_IPC_MSGMNI),
     TEXT("ngroups_max", "65536"),
     SHOW("ns_last_pid", last_pid_show),
     TEXT("numa_balancing", "0"),
@@ -135,11 +138,11 @@ static const struct synth_ent kernel_entries[] = {
     TEXT("sched_child_runs_first", "0"),
     TEXT("sched_rt_period_us", "1000000"),
     TEXT("sched_rt_runtime_us", "950000"),
-    TEXT("sem", "32000\t1024000000\t500\t32000"),
-    TEXT("shmall", "18446744073692774399"),
-    TEXT("shmmax", "18446744073692774399"),
-    TEXT("shmmni", "4096"),
-    TEXT("shm_rmid_forced", "0"),
+    IPC_LIMIT("sem", PROC_IPC_SEM),
+    IPC_LIMIT("shmall", PROC_IPC_SHMALL),
+    IPC_LIMIT("shmmax", PROC_IPC_SHMMAX),
+    IPC_LIMIT("shmmni", PROC_IPC_SHMMNI),
+    IPC_LIMIT("shm_rmid_forced", PROC_IPC_RMID_FORCED),
     TEXT("sysrq", "0"),
     TEXT("tainted", "0"),
     TEXT("threads-max", "127000"),
