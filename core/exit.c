@@ -24,6 +24,7 @@
 #include "fiber.h"
 #include "ipc/ipc.h"
 #include "kernel.h"
+#include "seccomp.h"
 #include "task.h"
 #include "timers.h"
 #include <stdlib.h>
@@ -340,6 +341,7 @@ static void drop_resources(struct task *t) {
   t->mm = NULL;
   t->files = NULL;
   t->fs = NULL;
+  seccomp_exit(t);
   mm_put(m);
   sem_undo_exit(t);
   ipc_shm_exit(t);

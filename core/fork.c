@@ -9,6 +9,7 @@
 #include "fiber.h"
 #include "ipc/ipc.h"
 #include "kernel.h"
+#include "seccomp.h"
 #include "task.h"
 #include "timers.h"
 #include "uaccess.h"
@@ -93,6 +94,7 @@ void task_free(struct task *t) {
   if (t->tid && t->tid->task == t)
     t->tid->task = NULL;
   signal_flush_pending(&t->pending);
+  seccomp_exit(t);
   if (t->mm)
     mm_put(t->mm);
   if (t->files)
@@ -431,6 +433,8 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
     err = a->made(t, c->tid, a);
   if (!err)
     err = recheck(t, a->flags); /* they may have parked, too */
+  if (!err)
+    err = seccomp_fork(t, c); /* without a park before it is found by other threads' TSYNC */
   if (err) {
     if (ctx) {
       if (thread)

@@ -130,6 +130,8 @@ struct task {
   bool sched_reset_on_fork;
   uint64_t sched_runtime, sched_deadline, sched_period;
   struct task *ptracer;
+  struct seccomp_filter *seccomp; /* counted, and used; core/seccomp.h */
+  int seccomp_mode;               /* SECCOMP_MODE_* */
   void *posix_cpu;
 };
 

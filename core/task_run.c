@@ -5,8 +5,10 @@
 #include "errno.h"
 #include "fiber.h"
 #include "kernel.h"
+#include "seccomp.h"
 #include "signal.h"
 #include "task.h"
+#include <asm/unistd.h>
 #include <signal.h>
 
 struct task *task_current(void) {
@@ -21,11 +23,23 @@ static bool is_restart(int64_t ret) {
   return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
 }
 
-/* The same call once more: nothing of the guest ran meanwhile, so its registers and memory need no second look. */
-static int64_t call_again(struct task *t, int64_t ret) {
-  if (ret == -ERESTART_RESTARTBLOCK && t->restart.fn)
-    return t->restart.fn(t);
+static int64_t make_call(struct task *t) {
+  int64_t ret;
+  if (t->seccomp_mode && !seccomp_enter(t, &t->ev.call, &ret))
+    return ret;
   return t->k->hooks.syscall(t, &t->ev.call);
+}
+
+/* The same call once more: nothing of the guest ran meanwhile, so its registers and memory need no second look. To a
+ * filter the rest of a sleep is a call of its own, restart_syscall(2). */
+static int64_t call_again(struct task *t, int64_t ret) {
+  if (ret != -ERESTART_RESTARTBLOCK || !t->restart.fn)
+    return make_call(t);
+  struct plat_call c = t->ev.call;
+  c.nr = __NR_restart_syscall;
+  if (t->seccomp_mode && !seccomp_enter(t, &c, &ret))
+    return ret;
+  return t->restart.fn(t);
 }
 
 /* The event is over; what came up while it was being ended is looked at right away. */
@@ -110,12 +124,14 @@ static void serve_event(void *arg) {
   case PLAT_SYSCALL:
     from_syscall = true;
     if (!must_die(t))
-      ret = t->k->hooks.syscall(t, &t->ev.call);
+      ret = make_call(t);
     break;
   case PLAT_FAULT:
     take_fault(t);
     break;
   case PLAT_SIGRETURN:
+    if (t->seccomp_mode)
+      seccomp_sigreturn(t);
     signal_sigreturn(t, &t->ev);
     break;
   case PLAT_ORDER_FAILED:

@@ -27,6 +27,11 @@ struct file *pidfd_file_new(struct kernel *k, struct pid *p, int flags);
 /* The pid of a pidfd, borrowed while f is held; NULL if f is none. */
 struct pid *pidfd_pid_borrow(const struct file *f);
 
+/* ---- fs/seccomp_notify.c ---- */
+struct seccomp_filter;
+/* A listener of `filter`, which must not be attached yet. */
+int seccomp_notify_file_new(struct kernel *k, struct seccomp_filter *filter, struct file **out);
+
 /* ---- fs/epoll.c ---- */
 struct epoll_event_k { /* struct epoll_event: packed on x86-64 */
   uint32_t events;

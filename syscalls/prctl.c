@@ -2,6 +2,7 @@
 #include "../core/errno.h"
 #include "../core/kernel.h"
 #include "../core/uaccess.h"
+#include "seccomp.h"
 #include "table.h"
 #include <linux/capability.h>
 #include <linux/prctl.h>
@@ -200,13 +201,15 @@ SYSCALL_HANDLER(prctl) {
   case PR_GET_THP_DISABLE:
     return a[1] || a[2] || a[3] || a[4] ? -EINVAL : 0;
   case PR_GET_SECCOMP:
-    return 0; /* no filter is in force, and none can be set */
+    return t->seccomp_mode;
+  case PR_SET_SECCOMP:
+    return seccomp_prctl(t, a[1], a[2]);
   case PR_GET_TID_ADDRESS:
     return put_user(a[1], &t->clear_child_tid) ? -EFAULT : 0;
   case PR_GET_AUXV:
     return get_auxv(t, a);
   default:
-    /* PR_SET_SECCOMP, PR_SET_MM, PR_SET_VMA and the rest: as a kernel built without them. */
+    /* PR_SET_MM, PR_SET_VMA and the rest: as a kernel built without them. */
     return prctl_cred(t, a);
   }
 }

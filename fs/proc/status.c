@@ -1,6 +1,7 @@
 /* /proc/PID/status: proc_pid_status(5). */
 #include "proc.h"
 #include "../../core/errno.h"
+#include "../../core/seccomp.h"
 
 static void show_ids(struct sbuf *b, const struct task *t) {
   const struct cred *c = t->cred;
@@ -60,13 +61,15 @@ static void show_signals(struct sbuf *b, const struct task *t) {
   line_set(b, "SigCgt", caught);
 }
 
-static void show_caps(struct sbuf *b, const struct cred *c) {
+static void show_caps(struct sbuf *b, const struct task *t) {
+  const struct cred *c = t->cred;
   line_set(b, "CapInh", c->cap_inh);
   line_set(b, "CapPrm", c->cap_prm);
   line_set(b, "CapEff", c->cap_eff);
   line_set(b, "CapBnd", c->cap_bnd);
   line_set(b, "CapAmb", c->cap_amb);
-  sb_printf(b, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n", c->no_new_privs);
+  sb_printf(b, "NoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n", c->no_new_privs, t->seccomp_mode,
+            t->seccomp ? t->seccomp->depth : 0);
   sb_puts(b, "Speculation_Store_Bypass:\tthread vulnerable\nSpeculationIndirectBranch:\tconditional enabled\n");
 }
 
@@ -134,7 +137,7 @@ int proc_status_show(struct inode *i, struct sbuf *b) {
     show_memory(b, t->mm);
   sb_printf(b, "Threads:\t%d\n", p->nthreads ? p->nthreads : 1);
   show_signals(b, t);
-  show_caps(b, t->cred);
+  show_caps(b, t);
   show_cpus(b, t);
   sb_printf(b, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n", (unsigned long long)t->nvcsw,
             (unsigned long long)t->nivcsw);

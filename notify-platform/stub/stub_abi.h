@@ -33,6 +33,7 @@
  * mmap itself, with these flags: a guess. The guest asked for a private anonymous mapping anywhere, and the stub
  * proposes the address that it expects; if the Sentry agrees, asking and ordering were one notification.
  */
+#define STUB_MAP_STACK 0x20000l /* MAP_STACK: the guess has it if the guest gave it; the host does nothing by it */
 #define STUB_MAP_FLAGS 0x4032 /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE */
 
 /* ---- answers ---- */
