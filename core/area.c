@@ -106,6 +106,8 @@ uint64_t area_pages_in(const struct mm *m, uint64_t start, uint64_t end) {
 static void account(struct mm *m, const struct area *a, int sign) {
   uint64_t n = area_pages(a) * (uint64_t)sign; /* wraps to a subtraction */
   m->total_vm += n;
+  if (m->total_vm > m->peak_vm)
+    m->peak_vm = m->total_vm;
   if (a->flags & MAP_LOCKED)
     m->locked_vm += n;
   if (area_is_stack(a))

@@ -84,6 +84,7 @@ struct kernel {
 
   int ncpus;
   uint64_t mem_total, mem_limit; /* bytes; limit of the cgroup or total */
+  uint64_t shmem_bytes;          /* in files of tmpfs, memfds and shared memory */
   uint64_t next_anon_ino;
 
   uint64_t nosys_logged[8], nosys_logged_other; /* system calls that were missed already: said once */

@@ -45,7 +45,7 @@ struct mm *mm_dup(struct mm *m) {
   RB_INIT(&n->areas);
   n->as = NULL;
   n->nareas = 0;
-  n->total_vm = n->locked_vm = n->data_vm = n->stack_vm = 0;
+  n->total_vm = n->peak_vm = n->locked_vm = n->data_vm = n->stack_vm = 0;
   n->lock_future = 0;
   n->gap_from = n->gap_hole = 0;
   if (n->exe)

@@ -58,6 +58,7 @@ struct mm {
   uint64_t stack_start, stack_end;
   uint64_t code_start, code_end, data_start, data_end;
   uint64_t arg_start, arg_end, env_start, env_end;
+  uint64_t peak_vm;                                /* the most that total_vm was */
   uint64_t total_vm, locked_vm, data_vm, stack_vm; /* pages, for rlimits and /proc */
   uint64_t auxv[64];                               /* as given to the program: /proc/PID/auxv */
   int nauxv;
@@ -124,6 +125,12 @@ ssize_t mm_force_write(struct mm *m, uint64_t addr, const void *src, size_t len)
 /* A file of the host's /proc/PID of it: a descriptor borrowed until the next park, or -errno if the host shows none.
  * Parks the first time. */
 int mm_look(struct mm *m, enum plat_look what);
+/* What is in memory, in bytes. Parks. -errno if the host does not tell, with everything 0. */
+struct mm_rss {
+  uint64_t anon, file, shmem, swap;
+  uint64_t hwm; /* the most that anon + file + shmem ever were */
+};
+int mm_rss(struct mm *m, struct mm_rss *out);
 /* Bring file pages of the range into the host's page cache through the ring, so that touching them from outside
  * does not wait for a disk. Called by uaccess; parks only if something was missing. */
 void mm_prefault(struct mm *m, uint64_t addr, size_t len);

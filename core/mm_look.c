@@ -5,6 +5,7 @@
 #include "area.h"
 #include "errno.h"
 #include "kernel.h"
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,4 +63,27 @@ ssize_t mm_force_write(struct mm *m, uint64_t addr, const void *src, size_t len)
     return plat_write(m->as, addr, src, n);
   ssize_t r = pwrite(fd, src, n, (off_t)addr);
   return r > 0 ? r : r == 0 ? -ESRCH : errno == EIO ? -EFAULT : -errno;
+}
+
+static uint64_t kb_of(const char *text, const char *name) {
+  const char *p = strstr(text, name);
+  return p ? strtoull(p + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+int mm_rss(struct mm *m, struct mm_rss *out) {
+  char text[4096];
+  *out = (struct mm_rss){0};
+  int fd = mm_look(m, PLAT_LOOK_STATUS);
+  if (fd < 0)
+    return fd;
+  ssize_t n = pread(fd, text, sizeof text - 1, 0);
+  if (n <= 0)
+    return n ? -errno : -ESRCH;
+  text[n] = 0;
+  *out = (struct mm_rss){.anon = kb_of(text, "\nRssAnon:"),
+                         .file = kb_of(text, "\nRssFile:"),
+                         .shmem = kb_of(text, "\nRssShmem:"),
+                         .swap = kb_of(text, "\nVmSwap:"),
+                         .hwm = kb_of(text, "\nVmHWM:")};
+  return 0;
 }

@@ -173,7 +173,7 @@ ssize_t plat_readv(struct plat_as *as, const struct iovec *local, int nl, const 
 ssize_t plat_writev(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr);
 
 /* ---- what the host's procfs knows of an address space (proc(5)): page protections do not bind it ---- */
-enum plat_look { PLAT_LOOK_MEM, PLAT_LOOK_STATM, PLAT_LOOK_SMAPS, PLAT_LOOK_PAGEMAP, PLAT_LOOK_CLEAR_REFS, PLAT_LOOKS };
+enum plat_look { PLAT_LOOK_MEM, PLAT_LOOK_STATUS, PLAT_LOOK_SMAPS, PLAT_LOOK_PAGEMAP, PLAT_LOOK_CLEAR_REFS, PLAT_LOOKS };
 /* The descriptor kept for it, borrowed until the next park; -ENOENT: none yet, *pid is the host process whose file it
  * would be; -ESRCH. */
 int plat_look_fd(struct plat_as *as, enum plat_look what, int *pid);

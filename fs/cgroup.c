@@ -61,7 +61,7 @@ static int memory_max_show(struct inode *i, struct sbuf *b) {
 
 static uint64_t memory_used(struct kernel *k) {
   uint64_t used = proc_mem_used(k), limit = k->mem_limit ? k->mem_limit : k->mem_total;
-  return used < limit ? used : limit; /* an estimate from above, see proc_mem_estimate() */
+  return used < limit ? used : limit;
 }
 
 static int memory_current_show(struct inode *i, struct sbuf *b) {

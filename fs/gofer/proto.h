@@ -78,7 +78,7 @@ enum gofer_op {
 
 /* What PROC opens, by number. The server shows no process but the guests': its own pid and those of its ancestors it
  * refuses, and its procfs has no others in it. */
-enum gofer_proc { GPROC_MEM, GPROC_STATM, GPROC_SMAPS, GPROC_PAGEMAP, GPROC_CLEAR_REFS, GPROC_END };
+enum gofer_proc { GPROC_MEM, GPROC_STATUS, GPROC_SMAPS, GPROC_PAGEMAP, GPROC_CLEAR_REFS, GPROC_END };
 
 struct gofer_hdr {
   uint32_t size; /* of the whole message */

@@ -14,7 +14,7 @@ static const struct {
   int flags;
 } files[GPROC_END] = {
     [GPROC_MEM] = {"mem", O_RDWR},
-    [GPROC_STATM] = {"statm", O_RDONLY},
+    [GPROC_STATUS] = {"status", O_RDONLY},
     [GPROC_SMAPS] = {"smaps", O_RDONLY},
     [GPROC_PAGEMAP] = {"pagemap", O_RDONLY},
     [GPROC_CLEAR_REFS] = {"clear_refs", O_WRONLY},

@@ -27,7 +27,7 @@ static ssize_t path_text(const struct path *p, char *buf, size_t cap) {
   return n;
 }
 
-static ssize_t file_text(struct file *f, char *buf, size_t cap) {
+ssize_t proc_file_text(struct file *f, char *buf, size_t cap) {
   if (f->anon_name &&
       (!f->dentry || f->dentry->parent == f->dentry)) { /* opened again through a link: still anonymous */
     int n = snprintf(buf, cap, "%s", f->anon_name);
@@ -72,7 +72,7 @@ static int fd_alive(struct inode *i) {
 
 static ssize_t fd_link(struct inode *i, char *buf, size_t cap) {
   AUTO_FILE f = fd_of(i);
-  return f ? file_text(f, buf, cap) : -ENOENT;
+  return f ? proc_file_text(f, buf, cap) : -ENOENT;
 }
 
 static int fd_follow(struct inode *i, struct mount **m, struct dentry **d) {
@@ -159,7 +159,7 @@ static struct file *exe_of(const struct inode *i) {
 
 ssize_t proc_exe_link(struct inode *i, char *buf, size_t cap) {
   AUTO_FILE f = exe_of(i);
-  return f ? file_text(f, buf, cap) : -ENOENT;
+  return f ? proc_file_text(f, buf, cap) : -ENOENT;
 }
 
 int proc_exe_follow(struct inode *i, struct mount **m, struct dentry **d) {

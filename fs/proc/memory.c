@@ -9,55 +9,9 @@
 #define ARGS_MAX (2u << 20) /* of a command line or environment shown */
 #define MEM_CHUNK 65536u
 
-static struct mm *mm_of(const struct inode *i) {
+struct mm *proc_mm_of(const struct inode *i) {
   struct task *t = proc_task_borrow(i);
   return t && t->mm ? mm_get(t->mm) : NULL;
-}
-
-#define STACK_RESIDENT (132u * 1024) /* of a stack, which is mapped as large as it may get: what Linux starts with */
-
-static bool counts_as_resident(const struct area *a) {
-  return (a->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) && !(a->flags & MAP_NORESERVE) && a->kind != AREA_VVAR &&
-         a->kind != AREA_VDSO;
-}
-
-static uint64_t resident(const struct area *a) {
-  uint64_t n = a->end - a->start;
-  if (!counts_as_resident(a))
-    return 0;
-  return a->kind == AREA_STACK && n > STACK_RESIDENT ? STACK_RESIDENT : n;
-}
-
-void proc_mem_estimate(struct mm *m, struct proc_mem *out) {
-  struct area *a;
-  *out = (struct proc_mem){0};
-  RB_FOREACH(a, area_tree, &m->areas) {
-    uint64_t n = a->end - a->start;
-    bool writable = (a->prot & PROT_WRITE) && !(a->flags & MAP_SHARED);
-    out->size += n;
-    out->rss += resident(a);
-    if (a->file && !writable)
-      out->shared += resident(a);
-    if (a->file && (a->prot & PROT_EXEC))
-      out->text += n;
-    if (a->kind == AREA_STACK)
-      out->stack += n;
-    else if (writable)
-      out->data += n;
-  }
-}
-
-uint64_t proc_mem_used(struct kernel *k) {
-  struct process *p;
-  uint64_t used = 0;
-  LIST_FOREACH(p, &k->processes, all) {
-    struct proc_mem m;
-    if (!p->leader || !p->leader->mm)
-      continue;
-    proc_mem_estimate(p->leader->mm, &m);
-    used += m.rss - m.shared;
-  }
-  return used;
 }
 
 /* ---- arguments and environment ---- */
@@ -83,7 +37,7 @@ static int read_range(struct mm *m, struct sbuf *b, uint64_t from, uint64_t to) 
 /* A program that overwrote the end of its arguments (setproctitle) is shown up to the first NUL, which may lie in what
  * was its environment. */
 int proc_cmdline_show(struct inode *i, struct sbuf *b) {
-  struct mm *m = mm_of(i);
+  struct mm *m = proc_mm_of(i);
   if (!m)
     return proc_task_borrow(i) ? 0 : -ESRCH;
   int r = read_range(m, b, m->arg_start, m->arg_end);
@@ -96,7 +50,7 @@ int proc_cmdline_show(struct inode *i, struct sbuf *b) {
 }
 
 int proc_environ_show(struct inode *i, struct sbuf *b) {
-  struct mm *m = mm_of(i);
+  struct mm *m = proc_mm_of(i);
   if (!m)
     return proc_task_borrow(i) ? 0 : -ESRCH;
   int r = read_range(m, b, m->env_start, m->env_end);
@@ -129,7 +83,7 @@ static const char *area_name(const struct area *a, const struct mm *m) {
   }
 }
 
-static void show_area(struct sbuf *b, const struct area *a, const struct mm *m) {
+void proc_show_area(struct sbuf *b, const struct area *a, const struct mm *m) {
   size_t line = b->len;
   const struct inode *i = a->file && a->file->inode ? a->file->inode : NULL;
   dev_t dev = i ? i->sb->dev : 0;
@@ -155,98 +109,12 @@ static void show_area(struct sbuf *b, const struct area *a, const struct mm *m) 
 }
 
 int proc_maps_show(struct inode *i, struct sbuf *b) {
-  struct mm *m = mm_of(i);
+  struct mm *m = proc_mm_of(i);
   struct area *a;
   if (!m)
     return proc_task_borrow(i) ? 0 : -ESRCH;
   RB_FOREACH(a, area_tree, &m->areas)
-  show_area(b, a, m);
-  mm_put(m);
-  return 0;
-}
-
-static void smaps_line(struct sbuf *b, const char *name, uint64_t bytes) {
-  sb_printf(b, "%-16s%8llu kB\n", name, (unsigned long long)(bytes / 1024));
-}
-
-struct smaps_sum {
-  uint64_t rss, shared_clean, dirty, anon, locked;
-};
-
-static void show_sums(struct sbuf *b, const struct smaps_sum *s) {
-  smaps_line(b, "Rss:", s->rss);
-  smaps_line(b, "Pss:", s->rss);
-  smaps_line(b, "Pss_Dirty:", s->dirty);
-  smaps_line(b, "Shared_Clean:", s->shared_clean);
-  smaps_line(b, "Shared_Dirty:", 0);
-  smaps_line(b, "Private_Clean:", 0);
-  smaps_line(b, "Private_Dirty:", s->dirty);
-  smaps_line(b, "Referenced:", s->rss);
-  smaps_line(b, "Anonymous:", s->anon);
-  smaps_line(b, "KSM:", 0);
-  smaps_line(b, "LazyFree:", 0);
-  smaps_line(b, "AnonHugePages:", 0);
-  smaps_line(b, "ShmemPmdMapped:", 0);
-  smaps_line(b, "FilePmdMapped:", 0);
-  smaps_line(b, "Shared_Hugetlb:", 0);
-  smaps_line(b, "Private_Hugetlb:", 0);
-  smaps_line(b, "Swap:", 0);
-  smaps_line(b, "SwapPss:", 0);
-  smaps_line(b, "Locked:", s->locked);
-}
-
-static void sum_area(struct smaps_sum *s, const struct area *a) {
-  uint64_t n = resident(a);
-  bool clean = a->file && (!(a->prot & PROT_WRITE) || (a->flags & MAP_SHARED));
-  s->rss += n;
-  s->shared_clean += clean ? n : 0;
-  s->dirty += clean ? 0 : n;
-  s->anon += a->file ? 0 : n;
-  s->locked += a->flags & MAP_LOCKED ? n : 0;
-}
-
-static void show_flags(struct sbuf *b, const struct area *a) {
-  sb_printf(b, "VmFlags:%s%s%s%s mr mw me%s%s%s%s\n", a->prot & PROT_READ ? " rd" : "",
-            a->prot & PROT_WRITE ? " wr" : "", a->prot & PROT_EXEC ? " ex" : "", a->flags & MAP_SHARED ? " sh" : "",
-            a->flags & MAP_GROWSDOWN ? " gd" : "", a->flags & MAP_LOCKED ? " lo" : "",
-            a->advice & AREA_DONTFORK ? " dc" : "", a->flags & MAP_NORESERVE ? " nr" : "");
-}
-
-int proc_smaps_show(struct inode *i, struct sbuf *b) {
-  struct mm *m = mm_of(i);
-  struct area *a;
-  if (!m)
-    return proc_task_borrow(i) ? 0 : -ESRCH;
-  RB_FOREACH(a, area_tree, &m->areas) {
-    struct smaps_sum s = {0};
-    sum_area(&s, a);
-    show_area(b, a, m);
-    smaps_line(b, "Size:", a->end - a->start);
-    smaps_line(b, "KernelPageSize:", PAGE_SIZE);
-    smaps_line(b, "MMUPageSize:", PAGE_SIZE);
-    show_sums(b, &s);
-    sb_puts(b, "THPeligible:           0\n");
-    show_flags(b, a);
-  }
-  mm_put(m);
-  return 0;
-}
-
-int proc_smaps_rollup_show(struct inode *i, struct sbuf *b) {
-  struct mm *m = mm_of(i);
-  struct area *a, *first;
-  struct smaps_sum s = {0};
-  if (!m)
-    return -ESRCH;
-  uint64_t end = 0;
-  first = RB_MIN(area_tree, &m->areas);
-  RB_FOREACH(a, area_tree, &m->areas) {
-    sum_area(&s, a);
-    end = a->end;
-  }
-  sb_printf(b, "%08llx-%08llx ---p 00000000 00:00 0 %*s[rollup]\n", (unsigned long long)(first ? first->start : 0),
-            (unsigned long long)end, 23, "");
-  show_sums(b, &s);
+  proc_show_area(b, a, m);
   mm_put(m);
   return 0;
 }
@@ -321,7 +189,7 @@ static const struct file_ops mem_fops = {
 
 int proc_mem_open(struct inode *i, struct file *f) {
   struct mem_file *mf = malloc(sizeof *mf);
-  struct mm *m = mm_of(i);
+  struct mm *m = proc_mm_of(i);
   if (!m || !mf) {
     mm_put(m);
     free(mf);

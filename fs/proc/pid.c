@@ -50,12 +50,14 @@ static ssize_t comm_store(struct inode *i, char *buf, size_t n) {
 
 /* ---- oom: the host's business, the numbers are kept for those who set and read them ---- */
 static int oom_score_show(struct inode *i, struct sbuf *b) {
+  struct mm *mm = proc_mm_of(i);
+  struct proc_mem m = {0};
+  if (mm)
+    proc_mem_figures(mm, &m);
+  mm_put(mm);
   struct task *t = proc_task_borrow(i);
   if (!t)
     return -ESRCH;
-  struct proc_mem m = {0};
-  if (t->mm)
-    proc_mem_estimate(t->mm, &m);
   int64_t points = (int64_t)(m.rss / PAGE_SIZE) * 1000 / (int64_t)(t->k->mem_limit / PAGE_SIZE + 1);
   points += t->proc->oom_score_adj;
   points = t->proc->oom_score_adj == -1000 ? 0 : (1000 + points) * 2 / 3;
@@ -228,6 +230,7 @@ static const char id_map[] = "         0          0 4294967295\n";
 #define COMMON_ENTRIES(thread)                                                                                         \
   {.name = "auxv", .mode = S_IFREG | 0400, .show = proc_auxv_show, .allow = proc_allow},                               \
       {.name = "cgroup", .mode = S_IFREG | 0444, .text = "0::/\n"},                                                    \
+      {.name = "clear_refs", .mode = S_IFREG | 0200, .store = proc_clear_refs_store, .allow = proc_allow},             \
       {.name = "cmdline", .mode = S_IFREG | 0444, .show = proc_cmdline_show},                                          \
       {.name = "comm", .mode = S_IFREG | 0644, .show = comm_show, .store = comm_store},                                \
       {.name = "cpuset", .mode = S_IFREG | 0444, .text = "/\n"},                                                       \
@@ -244,14 +247,21 @@ static const char id_map[] = "         0          0 4294967295\n";
       {.name = "io", .mode = S_IFREG | 0400, .show = proc_io_show, .allow = proc_allow, .arg = thread},                \
       {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits_show},                                            \
       {.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show, .allow = proc_allow},                           \
+      {.name = "map_files",                                                                                            \
+       .mode = S_IFDIR | 0555,                                                                                         \
+       .lookup = proc_map_files_lookup,                                                                                \
+       .next = proc_map_files_next,                                                                                    \
+       .allow = proc_allow},                                                                                           \
       {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .allow = proc_allow},                             \
       {.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show, .seq = mounts_seq, .wq = mounts_wq},  \
       {.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show, .seq = mounts_seq, .wq = mounts_wq},        \
       {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries},                                           \
       {.name = "ns", .mode = S_IFDIR | 0511, .children = proc_ns_entries},                                             \
+      {.name = "numa_maps", .mode = S_IFREG | 0444, .show = proc_numa_maps_show, .allow = proc_allow},                 \
       {.name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store},                       \
       {.name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show},                                           \
       {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show, .store = oom_score_adj_store},     \
+      {.name = "pagemap", .mode = S_IFREG | 0400, .open = proc_pagemap_open, .allow = proc_allow},                     \
       {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show, .allow = proc_allow},                  \
       {.name = "projid_map", .mode = S_IFREG | 0644, .text = id_map},                                                  \
       {.name = "root",                                                                                                 \

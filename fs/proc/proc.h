@@ -58,13 +58,25 @@ int proc_io_show(struct inode *i, struct sbuf *b);
 int proc_limits_show(struct inode *i, struct sbuf *b);
 char proc_state_char(const struct task *t, bool whole);
 /* memory.c */
+/* The address space of an inode's process, counted; NULL: it has none. */
+struct mm *proc_mm_of(const struct inode *i);
+/* A line of /proc/PID/maps */
+void proc_show_area(struct sbuf *b, const struct area *a, const struct mm *m);
+/* figures.c */
 struct proc_mem { /* bytes */
-  uint64_t size, rss, shared, text, data, stack;
+  uint64_t size, peak, rss, shared, text, data, stack;
+  struct mm_rss in;
 };
-/* The host does not tell the Sentry which pages of a guest are present. The estimate counts accessible areas that were
- * not merely reserved, which is the most that can be resident. */
-void proc_mem_estimate(struct mm *m, struct proc_mem *out);
+void proc_mem_figures(struct mm *m, struct proc_mem *out); /* parks */
+/* Of all processes: what is private to them, and what tmpfs, shared memory and memfds hold. Parks. */
 uint64_t proc_mem_used(struct kernel *k);
+uint64_t proc_mem_committed(struct kernel *k);
+/* smaps.c, pagemap.c, map_files.c */
+int proc_numa_maps_show(struct inode *i, struct sbuf *b);
+int proc_pagemap_open(struct inode *i, struct file *f);
+ssize_t proc_clear_refs_store(struct inode *i, char *buf, size_t n);
+int proc_map_files_lookup(struct inode *dir, const char *name, struct synth_child *c);
+int proc_map_files_next(struct inode *dir, uint64_t key, struct synth_child *c);
 int proc_cmdline_show(struct inode *i, struct sbuf *b);
 int proc_environ_show(struct inode *i, struct sbuf *b);
 int proc_auxv_show(struct inode *i, struct sbuf *b);
@@ -73,6 +85,7 @@ int proc_smaps_show(struct inode *i, struct sbuf *b);
 int proc_smaps_rollup_show(struct inode *i, struct sbuf *b);
 int proc_mem_open(struct inode *i, struct file *f);
 /* links.c: fd, fdinfo, exe, cwd, root, ns */
+ssize_t proc_file_text(struct file *f, char *buf, size_t cap); /* what a link to an open file says */
 int proc_fd_lookup(struct inode *dir, const char *name, struct synth_child *c);
 int proc_fd_next(struct inode *dir, uint64_t key, struct synth_child *c);
 int proc_fdinfo_lookup(struct inode *dir, const char *name, struct synth_child *c);

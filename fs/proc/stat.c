@@ -93,7 +93,18 @@ static void show_argument_layout(struct sbuf *b, const struct mm *m, bool look) 
     sb_printf(b, " %llu", (unsigned long long)v[i]);
 }
 
+/* The figures of i's process; parks, so that no task may be borrowed yet. */
+static void figures_of(struct inode *i, struct proc_mem *out) {
+  struct mm *m = proc_mm_of(i);
+  *out = (struct proc_mem){0};
+  if (m)
+    proc_mem_figures(m, out);
+  mm_put(m);
+}
+
 int proc_stat_show(struct inode *i, struct sbuf *b) {
+  struct proc_mem mem;
+  figures_of(i, &mem);
   struct task *t = proc_task_borrow(i);
   if (!t)
     return -ESRCH;
@@ -106,10 +117,7 @@ int proc_stat_show(struct inode *i, struct sbuf *b) {
       return -ESRCH;
   }
   struct usage u = usage_of(t, whole);
-  struct proc_mem mem = {0};
   sigset64_t ignored, caught;
-  if (t->mm)
-    proc_mem_estimate(t->mm, &mem);
   signal_sets(t, &ignored, &caught);
   sb_printf(b, "%d (%.15s) %c %d %d %d %d %d 0", whole ? p->pid->nr : t->tid->nr, t->comm, proc_state_char(t, whole),
             p->parent ? p->parent->pid->nr : 0, p->pgrp ? p->pgrp->nr : 0, p->session ? p->session->nr : 0,
@@ -133,12 +141,10 @@ int proc_stat_show(struct inode *i, struct sbuf *b) {
 }
 
 int proc_statm_show(struct inode *i, struct sbuf *b) {
-  struct task *t = proc_task_borrow(i);
-  struct proc_mem m = {0};
-  if (!t)
+  struct proc_mem m;
+  if (!proc_task_borrow(i))
     return -ESRCH;
-  if (t->mm)
-    proc_mem_estimate(t->mm, &m);
+  figures_of(i, &m);
   sb_printf(b, "%llu %llu %llu %llu 0 %llu 0\n", (unsigned long long)(m.size / PAGE_SIZE),
             (unsigned long long)(m.rss / PAGE_SIZE), (unsigned long long)(m.shared / PAGE_SIZE),
             (unsigned long long)(m.text / PAGE_SIZE), (unsigned long long)((m.data + m.stack) / PAGE_SIZE));

@@ -21,22 +21,22 @@ static void line_kb(struct sbuf *b, const char *name, uint64_t bytes) {
 
 static void show_memory(struct sbuf *b, struct mm *m) {
   struct proc_mem e;
-  proc_mem_estimate(m, &e);
-  line_kb(b, "VmPeak", e.size);
+  proc_mem_figures(m, &e);
+  line_kb(b, "VmPeak", e.peak);
   line_kb(b, "VmSize", e.size);
   line_kb(b, "VmLck", m->locked_vm * PAGE_SIZE);
   line_kb(b, "VmPin", 0);
-  line_kb(b, "VmHWM", e.rss);
+  line_kb(b, "VmHWM", e.in.hwm > e.rss ? e.in.hwm : e.rss);
   line_kb(b, "VmRSS", e.rss);
-  line_kb(b, "RssAnon", e.rss - e.shared);
-  line_kb(b, "RssFile", e.shared);
-  line_kb(b, "RssShmem", 0);
+  line_kb(b, "RssAnon", e.in.anon);
+  line_kb(b, "RssFile", e.in.file);
+  line_kb(b, "RssShmem", e.in.shmem);
   line_kb(b, "VmData", e.data);
   line_kb(b, "VmStk", e.stack);
   line_kb(b, "VmExe", m->code_end - m->code_start);
   line_kb(b, "VmLib", e.text > m->code_end - m->code_start ? e.text - (m->code_end - m->code_start) : 0);
   line_kb(b, "VmPTE", e.rss / 512);
-  line_kb(b, "VmSwap", 0);
+  line_kb(b, "VmSwap", e.in.swap);
   line_kb(b, "HugetlbPages", 0);
   sb_puts(b, "CoreDumping:\t0\nTHP_enabled:\t1\n");
 }
@@ -133,8 +133,13 @@ int proc_status_show(struct inode *i, struct sbuf *b) {
             state_name(state), p->pid->nr, t->tid->nr, p->parent ? p->parent->pid->nr : 0,
             t->ptracer ? t->ptracer->proc->pid->nr : 0);
   show_ids(b, t);
-  if (t->mm)
-    show_memory(b, t->mm);
+  struct mm *m = t->mm ? mm_get(t->mm) : NULL;
+  if (m)
+    show_memory(b, m); /* parks: the task may be gone */
+  mm_put(m);
+  if (!(t = proc_task_borrow(i)))
+    return -ESRCH;
+  p = t->proc;
   sb_printf(b, "Threads:\t%d\n", p->nthreads ? p->nthreads : 1);
   show_signals(b, t);
   show_caps(b, t);

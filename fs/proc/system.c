@@ -130,10 +130,12 @@ static uint64_t mem_total(const struct kernel *k) {
 
 int proc_meminfo_show(struct inode *i, struct sbuf *b) {
   struct kernel *k = synth_kernel(i);
-  uint64_t total = mem_total(k), used = proc_mem_used(k);
-  if (used > total - total / 16)
-    used = total - total / 16; /* estimates are of what may be resident: never say that nothing is left */
-  uint64_t avail = total - used;
+  uint64_t total = mem_total(k), used = proc_mem_used(k), shmem = k->shmem_bytes;
+  if (used > total - total / 64)
+    used = total - total / 64; /* pages that relatives share are counted for each of them */
+  if (shmem > used)
+    shmem = used;
+  uint64_t avail = total - used, anon = used - shmem;
   const struct {
     const char *name;
     uint64_t v;
@@ -142,12 +144,12 @@ int proc_meminfo_show(struct inode *i, struct sbuf *b) {
       {"MemFree:", avail},
       {"MemAvailable:", avail},
       {"Buffers:", 0},
-      {"Cached:", 0},
+      {"Cached:", shmem},
       {"SwapCached:", 0},
-      {"Active:", used},
-      {"Inactive:", 0},
-      {"Active(anon):", used},
-      {"Inactive(anon):", 0},
+      {"Active:", anon},
+      {"Inactive:", shmem},
+      {"Active(anon):", anon},
+      {"Inactive(anon):", shmem},
       {"Active(file):", 0},
       {"Inactive(file):", 0},
       {"Unevictable:", 0},
@@ -156,9 +158,9 @@ int proc_meminfo_show(struct inode *i, struct sbuf *b) {
       {"SwapFree:", 0},
       {"Dirty:", 0},
       {"Writeback:", 0},
-      {"AnonPages:", used},
+      {"AnonPages:", anon},
       {"Mapped:", 0},
-      {"Shmem:", 0},
+      {"Shmem:", shmem},
       {"KReclaimable:", 0},
       {"Slab:", 0},
       {"SReclaimable:", 0},
@@ -168,8 +170,8 @@ int proc_meminfo_show(struct inode *i, struct sbuf *b) {
       {"NFS_Unstable:", 0},
       {"Bounce:", 0},
       {"WritebackTmp:", 0},
-      {"CommitLimit:", total},
-      {"Committed_AS:", used},
+      {"CommitLimit:", total / 100 * 50},
+      {"Committed_AS:", proc_mem_committed(k)},
       {"VmallocTotal:", 34359738367ull * 1024},
       {"VmallocUsed:", 0},
       {"VmallocChunk:", 0},
@@ -192,6 +194,7 @@ int proc_vmstat_show(struct inode *i, struct sbuf *b) {
   struct kernel *k = synth_kernel(i);
   struct process *p;
   uint64_t used = proc_mem_used(k), total = mem_total(k), minor = 0, major = 0;
+  uint64_t shmem = k->shmem_bytes < used ? k->shmem_bytes : used, anon = used - shmem;
   LIST_FOREACH(p, &k->processes, all) {
     struct rusage_acc acc = {0};
     process_rusage(p, &acc);
@@ -200,9 +203,10 @@ int proc_vmstat_show(struct inode *i, struct sbuf *b) {
   }
   sb_printf(b, "nr_free_pages %llu\nnr_active_anon %llu\nnr_inactive_anon 0\nnr_active_file 0\nnr_inactive_file 0\n",
             (unsigned long long)(total > used ? (total - used) / PAGE_SIZE : 0),
-            (unsigned long long)(used / PAGE_SIZE));
-  sb_printf(b, "nr_anon_pages %llu\nnr_mapped 0\nnr_file_pages 0\nnr_dirty 0\nnr_writeback 0\nnr_shmem 0\n",
-            (unsigned long long)(used / PAGE_SIZE));
+            (unsigned long long)(anon / PAGE_SIZE));
+  sb_printf(b, "nr_anon_pages %llu\nnr_mapped 0\nnr_file_pages %llu\nnr_dirty 0\nnr_writeback 0\nnr_shmem %llu\n",
+            (unsigned long long)(anon / PAGE_SIZE), (unsigned long long)(shmem / PAGE_SIZE),
+            (unsigned long long)(shmem / PAGE_SIZE));
   sb_printf(b, "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault %llu\npgmajfault %llu\noom_kill 0\n",
             (unsigned long long)(minor + major), (unsigned long long)major);
   return 0;

@@ -16,6 +16,9 @@
 static void charge(struct inode *i, uint64_t bytes) {
   struct tmpfs_node *n = tmpfs_node(i);
   n->ts->used_bytes += bytes - n->file.charged;
+  struct kernel *k = kernel_current();
+  if (k)
+    k->shmem_bytes += bytes - n->file.charged;
   n->file.charged = bytes;
   i->blocks = bytes / 512;
 }
