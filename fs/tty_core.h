@@ -22,6 +22,7 @@ struct tty {
   int index; /* N of /dev/pts/N */
   struct ntty n;
   struct winsize ws;
+  struct termios2 fixed; /* TIOCSLCKTRMIOS: the bits and characters of n.tio that cannot be changed */
   struct pid *session; /* whose terminal it is; counted; NULL: nobody's */
   struct pid *pgrp;    /* in the foreground; counted */
   struct waitq wq;     /* of the slave end */

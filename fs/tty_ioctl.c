@@ -26,8 +26,31 @@ static uint32_t cbaud_rate(tcflag_t cflag, uint32_t custom) {
   return b && b <= sizeof baud_table_ex / sizeof *baud_table_ex ? baud_table_ex[b - 1] : custom;
 }
 
+/* ioctl_tty(2), "Locking the termios structure": what is locked stays as it was. */
+static void keep_fixed(const struct tty *t, struct termios2 *n) {
+  const struct termios2 *was = &t->n.tio, *fixed = &t->fixed;
+  n->c_iflag = (n->c_iflag & ~fixed->c_iflag) | (was->c_iflag & fixed->c_iflag);
+  n->c_oflag = (n->c_oflag & ~fixed->c_oflag) | (was->c_oflag & fixed->c_oflag);
+  n->c_cflag = (n->c_cflag & ~fixed->c_cflag) | (was->c_cflag & fixed->c_cflag);
+  n->c_lflag = (n->c_lflag & ~fixed->c_lflag) | (was->c_lflag & fixed->c_lflag);
+  for (size_t i = 0; i < sizeof n->c_cc; i++)
+    if (fixed->c_cc[i])
+      n->c_cc[i] = was->c_cc[i];
+}
+
+static long set_fixed(struct tty *t, uint64_t arg) {
+  if (!cred_has_cap(task_current()->cred, CAP_SYS_ADMIN))
+    return -EPERM;
+  struct termios2 n = t->fixed;
+  int r = copy_from_user(&n, arg, TERMIOS_SIZE);
+  if (!r)
+    t->fixed = n;
+  return r;
+}
+
 /* What the wire cannot do otherwise: eight bits, no parity, receiver on (drivers/tty/pty.c). */
 static void apply_termios(struct tty *t, struct termios2 *n) {
+  keep_fixed(t, n);
   bool was_extproc = t->n.tio.c_lflag & EXTPROC, was_ixon = t->n.tio.c_iflag & IXON;
   n->c_cflag = (n->c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8 | CREAD;
   n->c_ospeed = cbaud_rate(n->c_cflag, n->c_ospeed);
@@ -120,6 +143,10 @@ static long termios_ioctl(struct tty *t, unsigned cmd, uint64_t arg, bool master
   case TCSETAW:
   case TCSETAF:
     return set_termio(t, arg, (enum set_when)(cmd - TCSETA), master);
+  case TIOCGLCKTRMIOS:
+    return copy_to_user(arg, &t->fixed, TERMIOS_SIZE);
+  case TIOCSLCKTRMIOS:
+    return set_fixed(t, arg);
   default:
     return TTY_IOCTL_UNKNOWN;
   }

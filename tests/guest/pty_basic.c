@@ -67,6 +67,12 @@ int main(void) {
   SHOW(ioctl(m, TIOCSWINSZ, &w)), w = (struct winsize){0}, SHOW(ioctl(s, TIOCGWINSZ, &w)), say("%d x %d", w.ws_row, w.ws_col);
   int n;
   t.c_lflag |= ICANON, tcsetattr(s, TCSANOW, &t);
+  struct termios lock, got;
+  memset(&lock, 0, sizeof lock), lock.c_lflag = ICANON, lock.c_cc[VERASE] = 1;
+  SHOW(ioctl(s, TIOCSLCKTRMIOS, &lock)), SHOW(ioctl(s, TIOCGLCKTRMIOS, &got)), say("%x %d", got.c_lflag, got.c_cc[VERASE]);
+  got = t, got.c_lflag &= ~(ICANON | ECHOE), got.c_cc[VERASE] = 'e', got.c_cc[VKILL] = 'k', tcsetattr(s, TCSANOW, &got), tcgetattr(s, &got);
+  say("locked: %x %d %d", got.c_lflag & (ICANON | ECHOE), got.c_cc[VERASE], got.c_cc[VKILL]);
+  memset(&lock, 0, sizeof lock), SHOW(ioctl(s, TIOCSLCKTRMIOS, &lock)), tcsetattr(s, TCSANOW, &t);
   in("12345\n"), poll(&(struct pollfd){s, POLLIN, 0}, 1, 1000), SHOW(ioctl(s, FIONREAD, &n)), say("%d", n);
   SHOW(ioctl(s, TIOCGPGRP, &n)), SHOW(tcgetsid(s));
   fcntl(s, F_SETFL, O_NONBLOCK);
