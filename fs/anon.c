@@ -33,6 +33,7 @@ struct mount *anon_mount_borrow(struct vfs *v) {
     return NULL;
   }
   ref_init(&m->ref);
+  TAILQ_INIT(&m->children);
   m->sb = sb;
   m->root = dentry_get(sb->root);
   m->flags = MS_NOEXEC | MS_NOSUID;

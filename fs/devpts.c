@@ -102,15 +102,15 @@ static int parse_options(const char *options, struct devpts_opts *o) {
     return -ENOMEM;
   for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
     char *eq = strchr(w, '='), *end = eq;
+    if (!eq && strcmp(w, "newinstance")) /* that one Linux ignores too */
+      goto bad;
     if (!eq)
-      continue; /* newinstance: every sandbox is one */
+      continue;
     *eq = 0;
     bool octal = !strcmp(w, "mode") || !strcmp(w, "ptmxmode");
     unsigned long v = strtoul(eq + 1, &end, octal ? 8 : 10);
-    if (*end || end == eq + 1 || v > UINT32_MAX) {
-      free(copy);
-      return -EINVAL;
-    }
+    if (*end || end == eq + 1 || v > UINT32_MAX)
+      goto bad;
     if (!strcmp(w, "mode"))
       o->mode = (uint32_t)v & 0777;
     else if (!strcmp(w, "ptmxmode"))
@@ -119,9 +119,20 @@ static int parse_options(const char *options, struct devpts_opts *o) {
       o->gid = (uint32_t)v, o->gid_set = true;
     else if (!strcmp(w, "uid"))
       o->uid = (uint32_t)v, o->uid_set = true;
+    else if (strcmp(w, "max"))
+      goto bad;
   }
   free(copy);
   return 0;
+bad:
+  free(copy);
+  return -EINVAL;
+}
+
+int devpts_check(struct kernel *k, const char *option) {
+  struct devpts_opts o = {0};
+  (void)k;
+  return parse_options(option, &o);
 }
 
 static char *show_options(const struct devpts_opts *o) {

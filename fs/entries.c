@@ -1,6 +1,6 @@
 /* Making and removing directory entries: mkdir(2), mknod(2), symlink(2), link(2), unlink(2), rmdir(2). */
 #include "fsnotify.h"
-#include "namei.h"
+#include "mount.h"
 #include <linux/capability.h>
 #include <stdlib.h>
 
@@ -221,7 +221,7 @@ static int remove_locked(const struct cred *cr, const struct path *parent, struc
     return -ENOTDIR;
   if (!dir_wanted && S_ISDIR(i->mode))
     return -EISDIR;
-  if (d->nmounts)
+  if (mountpoint_in_callers_ns(d))
     return -EBUSY;
   int (*op)(struct inode *, struct dentry *) = dir_wanted ? dir->ops->rmdir : dir->ops->unlink;
   if (!op)
@@ -235,6 +235,7 @@ static int remove_locked(const struct cred *cr, const struct path *parent, struc
     fmutex_unlock(&i->dir_lock);
   if (r)
     return r;
+  mounts_detach_at(d->sb->vfs, d);
   dentry_drop(d);
   if (dir_wanted)
     dentry_invalidate_children(d);
@@ -363,7 +364,7 @@ static int rename_allowed(const struct rename_ctx *c) {
   if (od != nd && (c->flags & RENAME_EXCHANGE) && S_ISDIR(ni->mode) &&
       (r = inode_permission(c->cred, m, ni, MAY_WRITE)))
     return r;
-  return c->od->nmounts || c->nd->nmounts ? -EBUSY : 0;
+  return mountpoint_in_callers_ns(c->od) || mountpoint_in_callers_ns(c->nd) ? -EBUSY : 0;
 }
 
 static void renamed(struct rename_ctx *c) {
@@ -374,6 +375,8 @@ static void renamed(struct rename_ctx *c) {
   bool emptied = victim && S_ISDIR(victim->mode);
   if (emptied)
     victim->dead = true;
+  if (victim)
+    mounts_detach_at(c->nd->sb->vfs, c->nd);
   dcache_move(c->od, c->nd, c->flags & RENAME_EXCHANGE);
   if (emptied)
     dentry_invalidate_children(c->nd);

@@ -86,7 +86,11 @@ static int count_access(const struct open_op *o, struct file *f) {
     f->fmode |= r ? 0 : FMODE_EXEC;
   } else if (file_can_write(f)) {
     r = take_write_access(f->inode);
-    f->fmode |= r ? 0 : FMODE_WRITER;
+    if (!r) {
+      f->fmode |= FMODE_WRITER;
+      f->inode->sb->writers++;
+      f->mnt->writers++;
+    }
   }
   return r;
 }

@@ -198,7 +198,7 @@ int tty_open_by_path(struct tty *t, int flags, struct file **out) {
   struct mount_ns *ns = t->k->vfs ? t->k->vfs->init_ns : NULL;
   struct mount *m = NULL;
   if (ns) {
-    LIST_FOREACH(m, &ns->mounts, ns_link) {
+    TAILQ_FOREACH(m, &ns->mounts, ns_link) {
       if (!strcmp(m->sb->fstype, "devpts"))
         break;
     }

@@ -1,6 +1,6 @@
 #include "anon.h"
 #include "fsnotify.h"
-#include "namei.h"
+#include "mount.h"
 #include <stdlib.h>
 
 #define LRU_MAX 20000 /* unused dentries kept: about 6 MB */
@@ -53,6 +53,7 @@ struct super *super_new(struct kernel *k, const char *fstype, const struct super
   sb->volatile_links = magic == 0x9fa0; /* PROC_SUPER_MAGIC */
   sb->options = strdup("");
   sb->dev = makedev(0, ++k->vfs->next_dev_minor);
+  LIST_INSERT_HEAD(&k->vfs->supers, sb, all);
   return sb;
 }
 
@@ -60,6 +61,7 @@ struct super *super_new(struct kernel *k, const char *fstype, const struct super
 void super_put(struct super *sb) {
   if (!sb || !ref_put(&sb->ref))
     return;
+  LIST_REMOVE(sb, all);
   if (sb->root) {
     dentry_invalidate_children(sb->root);
     dcache_forget_super(sb);
@@ -95,11 +97,16 @@ static void release_file(struct file *f) {
       locks_release(f);
       fsnotify_file(f, file_can_write(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     }
-    if (f->fmode & FMODE_WRITER)
+    if (f->fmode & FMODE_WRITER) {
       f->inode->write_count--;
+      f->inode->sb->writers--;
+      f->mnt->writers--;
+    }
     if (f->fmode & FMODE_EXEC)
       f->inode->write_count++;
   }
+  if (f->fmode & FMODE_UNMOUNT)
+    mount_dissolve(f->mnt);
   if (f->dentry)
     dentry_put(f->dentry);
   if (f->mnt)
@@ -243,13 +250,13 @@ int vfs_init(struct kernel *k) {
   v->lru_max = LRU_MAX;
   waitq_init(&v->mounts_wq);
   fmutex_init(&v->rename_lock);
-  struct mount_ns *ns = calloc(1, sizeof *ns);
-  if (!ns) {
+  LIST_INIT(&v->mount_namespaces);
+  LIST_INIT(&v->supers);
+  v->init_ns = mount_ns_new(v, false, NULL);
+  if (!v->init_ns) {
     free(v);
     return -ENOMEM;
   }
-  ref_init(&ns->ref);
-  v->init_ns = ns;
   k->vfs = v;
   vfs_install_hooks(k);
   return devices_register(k);

@@ -124,6 +124,12 @@ struct super {
   struct dentry *root; /* counted */
   char *options;       /* shown in /proc/mounts after rw/ro; "" if none */
   bool readonly;
+  bool fixed_readonly; /* read-only for the sandbox as a whole: no remount changes that */
+  unsigned sbflags;    /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: only shown */
+  int writers;         /* files open for writing */
+  int nmounts;         /* mounts of it that are in a namespace */
+  const void *key;     /* of file systems that exist once per key (sysfs, cgroup2): super_find() */
+  LIST_ENTRY(super) all;
   bool volatile_links; /* targets of symlinks change (procfs): ask every time */
   struct vfs *vfs;
   void *priv;
@@ -132,6 +138,7 @@ struct super *super_new(struct kernel *k, const char *fstype, const struct super
                         unsigned long magic); /* gives it a dev */
 void super_put(struct super *sb);
 
+struct peer_group; /* fs/mount_peers.c */
 struct mount {
   ref_t ref;
   struct super *sb;          /* counted */
@@ -139,13 +146,22 @@ struct mount {
   struct mount *parent;      /* counted; NULL for the root mount */
   struct dentry *mountpoint; /* in parent; counted */
   unsigned flags;            /* MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOATIME, MS_RELATIME, … */
+  unsigned locked_flags;     /* of those, what this user namespace must not clear: mount_namespaces(7) */
   int id;
   char *source; /* /proc/mounts' first field */
-  LIST_ENTRY(mount) ns_link;
-  /* mount.c's */
-  struct mount_ns *ns;         /* NULL: detached */
-  LIST_HEAD(, mount) children; /* mounted in this one, the latest first */
-  LIST_ENTRY(mount) child_link;
+  int writers;  /* files open for writing through it: it cannot become read-only */
+  /* mount*.c's */
+  TAILQ_ENTRY(mount) ns_link;
+  struct mount_ns *ns;              /* NULL: detached */
+  TAILQ_HEAD(mounts, mount) children; /* mounted in this one, in the order of mounting; one per dentry */
+  TAILQ_ENTRY(mount) child_link;
+  struct peer_group *peers;  /* shared with those; NULL: not shared */
+  struct peer_group *master; /* receives from those; NULL: no slave */
+  LIST_ENTRY(mount) peer_link, slave_link;
+  bool unbindable;
+  bool locked;        /* must not be moved or unmounted by itself: it hides what is below it */
+  unsigned char expiry_mark; /* 1: MNT_EXPIRE saw it unused; any use clears it. 2: by the caller in progress */
+  struct mount *copy; /* while a tree is copied */
 };
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m);
@@ -286,16 +302,27 @@ int vfs_iterate(struct file *f, struct dir_ctx *d);
 char *vfs_path_string(struct task *t, const struct path *p, char *buf, size_t cap);
 
 /* ---- mounting (boot, mount(2)) ---- */
+struct user_ns;
 struct mount_ns {
   ref_t ref;
   struct mount *root;
-  LIST_HEAD(, mount) mounts;
+  struct mounts mounts; /* in the order of mounting */
   int nmounts;
+  bool anon;               /* of open_tree(2), fsmount(2): no process is in it */
+  uint64_t seq;            /* namespaces made later have higher ones */
+  uint64_t event;          /* counts changes of the table */
+  struct user_ns *user_ns; /* counted; NULL: the initial one */
+  LIST_ENTRY(mount_ns) all;
 };
 struct vfs {
   struct kernel *k;
   struct mount_ns *init_ns;
-  int next_mount_id;
+  LIST_HEAD(, mount_ns) mount_namespaces;
+  LIST_HEAD(, super) supers;
+  uint64_t next_mount_ns;
+  unsigned long propagations; /* counts walks over peer groups */
+  int next_mount_id, next_peer_group;
+  int nmounts; /* in all namespaces */
   unsigned next_dev_minor;
   struct waitq mounts_wq;  /* poll on /proc/mounts */
   struct mount *shm_mnt;   /* fs/tmpfs: of anonymous shared memory and memfds; in no namespace */
@@ -317,7 +344,7 @@ void *vfs_scratch_get(struct vfs *v);
 void vfs_scratch_put(struct vfs *v, void *p);
 /* hooks.fs_ctx_*, open_exec, shm_file, and those of file.h. Called by vfs_init. */
 void vfs_install_hooks(struct kernel *k);
-/* A private copy of a mount namespace (unshare(CLONE_NEWNS)); fs's root and pwd are moved into it. */
+/* A private copy of a mount namespace (unshare(CLONE_NEWNS)); fs's root and pwd are moved into it. fs/mount_ns.c */
 int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs);
 void mount_ns_put(struct mount_ns *ns);
 /* pivot_root(2) on t's namespace: p becomes its root, the old root is mounted at put_old. */
@@ -340,6 +367,8 @@ int vfs_lookup_kernel(const struct path *root, const char *name, unsigned flags,
 
 /* ---- constructors of file systems; each returns a super with a root, *err may point to a reason ---- */
 int tmpfs_mount(struct kernel *k, const char *options, struct super **out); /* size=, nr_inodes=, mode=, uid=, gid= */
+int tmpfs_check(struct kernel *k, const char *option); /* would tmpfs_mount() take it? 0 or -EINVAL */
+int ramfs_mount(struct kernel *k, const char *options, struct super **out); /* mode=; no bounds */
 /* Anonymous shared memory and memfd: a tmpfs file without a name in any directory. */
 /* `name` is what /proc/PID/fd shows: "memfd:NAME" gives "/memfd:NAME (deleted)". Open for reading and writing,
  * mode 0777. seals_allowed: MFD_ALLOW_SEALING and MFD_NOEXEC_SEAL of memfd_create(2), or 0. */
@@ -351,6 +380,7 @@ int proc_mount(struct kernel *k, struct super **out);
 int sysfs_mount(struct kernel *k, struct super **out);
 int dev_mount(struct kernel *k, const char *options, struct super **out); /* devtmpfs with the standard nodes */
 int devpts_mount(struct kernel *k, const char *options, struct super **out);
+int devpts_check(struct kernel *k, const char *option);
 int mqueue_mount(struct kernel *k, struct super **out); /* an empty directory file system until mqueues exist */
 int cgroup_mount(struct kernel *k, struct super **out);
 int overlay_mount(struct kernel *k, struct super *lower, struct super *upper_tmpfs, struct super **out);

@@ -4,6 +4,7 @@
 #include "../core/kernel.h"
 #include "../core/uaccess.h"
 #include "../fs/anon.h"
+#include "../fs/vfs.h"
 #include "table.h"
 #include <linux/capability.h>
 #include <linux/sched.h>
@@ -145,20 +146,29 @@ static int unshare_fs(struct task *t) {
   return 0;
 }
 
+static int unshare_mounts(struct task *t) {
+  int err = t->fs && t->fs->ns ? unshare_fs(t) : -EINVAL;
+  return err ? err : vfs_unshare_ns(t->k->vfs, t->fs);
+}
+
 SYSCALL_HANDLER(unshare) {
   uint64_t f = a[0];
   if (f & ~(uint64_t)(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM | CLONE_NEW_ANY))
     return -EINVAL;
   if (f & CLONE_NEWUSER)
     return -EINVAL;
-  if (f & CLONE_NEW_ANY)
+  if (f & CLONE_NEW_ANY & ~(uint64_t)CLONE_NEWNS)
     return cred_has_cap(t->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+  if ((f & CLONE_NEWNS) && !cred_has_cap(t->cred, CAP_SYS_ADMIN))
+    return -EPERM;
   if ((f & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && t->proc->nthreads > 1)
     return -EINVAL;
   if ((f & (CLONE_SIGHAND | CLONE_VM)) && t->sighand->ref.n > 1)
     return -EINVAL;
   int err = 0;
-  if ((f & CLONE_FS) && t->fs)
+  if (f & CLONE_NEWNS)
+    err = unshare_mounts(t);
+  else if ((f & CLONE_FS) && t->fs)
     err = unshare_fs(t);
   if (!err && (f & CLONE_FILES))
     err = unshare_files(t);

@@ -59,7 +59,7 @@ int gofer_mount(struct kernel *k, struct gofer *g, int tree, bool exclusive, boo
   *s = (struct gofer_sb){.g = g, .sb = sb, .tree = tree, .exclusive = exclusive};
   waitq_init(&s->rename_wq);
   sb->priv = s;
-  sb->readonly = readonly;
+  sb->readonly = sb->fixed_readonly = readonly;
   struct gofer_attr a;
   struct inode *root = NULL;
   int err = root_attr(s, &a);

@@ -1,4 +1,5 @@
 /* The mount table in its three forms: proc_pid_mounts(5), proc_pid_mountinfo(5), proc_pid_mountstats(5). */
+#include "../mount.h"
 #include "proc.h"
 #include "../../core/errno.h"
 #include <stdlib.h>
@@ -15,10 +16,35 @@ static void show_mount_flags(struct sbuf *b, const struct mount *m) {
     unsigned flag;
     const char *text;
   } names[] = {{MS_NOSUID, ",nosuid"},   {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
-               {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}};
+               {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}, {MS_NOSYMFOLLOW, ",nosymfollow"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (m->flags & names[i].flag)
       sb_puts(b, names[i].text);
+}
+
+static void show_super_flags(struct sbuf *b, const struct super *sb) {
+  if (sb->sbflags & MS_SYNCHRONOUS)
+    sb_puts(b, ",sync");
+  if (sb->sbflags & MS_DIRSYNC)
+    sb_puts(b, ",dirsync");
+  if (sb->sbflags & MS_LAZYTIME)
+    sb_puts(b, ",lazytime");
+}
+
+/* shared:N master:N propagate_from:N unbindable */
+static void show_propagation(struct sbuf *b, const struct mount *m) {
+  const struct task *me = task_current();
+  int master = peers_master_id(m);
+  if (m->peers)
+    sb_printf(b, " shared:%d", m->peers->id);
+  if (master) {
+    int from = me && me->fs ? peers_dominating_id(m, me->fs->ns, &me->fs->root) : 0;
+    sb_printf(b, " master:%d", master);
+    if (from && from != master)
+      sb_printf(b, " propagate_from:%d", from);
+  }
+  if (m->unbindable)
+    sb_puts(b, " unbindable");
 }
 
 static void show_super_options(struct sbuf *b, const struct super *sb) {
@@ -38,6 +64,7 @@ static void show_line(struct sbuf *b, const struct mount *m, const char *at) {
   sb_put(b, " ", 1);
   sb_mangle(b, at, ESCAPED);
   sb_printf(b, " %s %s", m->sb->fstype, ro ? "ro" : "rw");
+  show_super_flags(b, m->sb);
   show_mount_flags(b, m);
   show_super_options(b, m->sb);
   sb_puts(b, " 0 0\n");
@@ -53,9 +80,11 @@ static void show_info(struct sbuf *b, const struct mount *m, const char *at) {
   sb_mangle(b, at, ESCAPED);
   sb_put(b, m->flags & MS_RDONLY ? " ro" : " rw", 3);
   show_mount_flags(b, m);
+  show_propagation(b, m);
   sb_printf(b, " - %s ", m->sb->fstype);
   sb_mangle(b, source_of(m), ESCAPED);
   sb_puts(b, m->sb->readonly ? " ro" : " rw");
+  show_super_flags(b, m->sb);
   show_super_options(b, m->sb);
   sb_put(b, "\n", 1);
 }
@@ -80,7 +109,7 @@ static int show(struct inode *i, struct sbuf *b, enum form form) {
   size_t n = 0, have = 0;
   if (!t || !t->fs || !t->fs->ns || !me)
     return -EINVAL;
-  LIST_FOREACH(m, &t->fs->ns->mounts, ns_link)
+  TAILQ_FOREACH(m, &t->fs->ns->mounts, ns_link)
   n++;
   struct mount **list = malloc((n ? n : 1) * sizeof *list);
   char *buf = malloc(PATH_MAX);
@@ -89,7 +118,7 @@ static int show(struct inode *i, struct sbuf *b, enum form form) {
     free(buf);
     return -ENOMEM;
   }
-  LIST_FOREACH(m, &t->fs->ns->mounts, ns_link)
+  TAILQ_FOREACH(m, &t->fs->ns->mounts, ns_link)
   list[have++] = m;
   qsort(list, have, sizeof *list, by_id);
   for (size_t j = 0; j < have; j++) {

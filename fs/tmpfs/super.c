@@ -90,12 +90,19 @@ static int parse_options(struct tmpfs_sb *ts, const char *options, uint64_t ram)
   return r;
 }
 
+int tmpfs_check(struct kernel *k, const char *option) {
+  struct tmpfs_sb ts = {0};
+  return parse_options(&ts, option, k->mem_total);
+}
+
 static void show_options(struct tmpfs_sb *ts, bool sized) {
   char b[160];
   int n = 0;
   b[0] = 0;
   if (sized)
     n += snprintf(b + n, sizeof b - (size_t)n, ",size=%lluk", (unsigned long long)ts->max_bytes / 1024);
+  if (ts->max_inodes && ts->max_inodes != INODES_DEFAULT_MAX)
+    n += snprintf(b + n, sizeof b - (size_t)n, ",nr_inodes=%llu", (unsigned long long)ts->max_inodes);
   if (ts->mode != 01777)
     n += snprintf(b + n, sizeof b - (size_t)n, ",mode=%o", ts->mode);
   if (ts->uid)
@@ -110,7 +117,7 @@ static void show_options(struct tmpfs_sb *ts, bool sized) {
 
 static int tmpfs_statfs(struct super *sb, struct statfs *st) {
   struct tmpfs_sb *ts = sb->priv;
-  st->f_type = TMPFS_SUPER_MAGIC;
+  st->f_type = (__fsword_t)sb->magic;
   st->f_bsize = st->f_frsize = TMPFS_BLOCK;
   st->f_namelen = NAME_MAX;
   if (ts->max_bytes) {
@@ -177,6 +184,26 @@ int tmpfs_mount(struct kernel *k, const char *options, struct super **out) {
   return 0;
 }
 
+#define RAMFS_MAGIC_K 0x858458f6
+int ramfs_mount(struct kernel *k, const char *options, struct super **out) {
+  /* Linux ignores what it does not know of them. */
+  char *all = NULL;
+  const char *mode = options ? strstr(options, "mode=") : NULL;
+  if (asprintf(&all, "size=0,nr_inodes=0,mode=%.6s", mode ? mode + 5 : "0755") < 0)
+    return -ENOMEM;
+  if (mode && strchr(all + sizeof "size=0,nr_inodes=0,mode=" - 1, ','))
+    *strchr(all + sizeof "size=0,nr_inodes=0,mode=" - 1, ',') = 0;
+  int r = tmpfs_mount(k, all, out);
+  free(all);
+  if (r)
+    return r;
+  (*out)->fstype = "ramfs";
+  (*out)->magic = RAMFS_MAGIC_K;
+  free((*out)->options);
+  (*out)->options = strdup("");
+  return 0;
+}
+
 /* ---- files without a name ---- */
 
 static struct mount *shm_mount_borrow(struct kernel *k) {
@@ -192,6 +219,7 @@ static struct mount *shm_mount_borrow(struct kernel *k) {
     return NULL;
   }
   ref_init(&m->ref);
+  TAILQ_INIT(&m->children);
   m->sb = sb;
   m->root = dentry_get(sb->root);
   m->flags = MS_NOSUID | MS_NODEV;

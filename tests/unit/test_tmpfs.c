@@ -89,7 +89,7 @@ START_TEST(limits) {
   vt_setup(&v, "size=128k,nr_inodes=4,mode=700,uid=5");
   sb = v.mnt->sb;
   ck_assert_int_eq(sb->root->inode->uid, 5);
-  ck_assert_str_eq(sb->options, "size=128k,mode=700,uid=5");
+  ck_assert_str_eq(sb->options, "size=128k,nr_inodes=4,mode=700,uid=5");
   ck_assert_int_eq(vt_open(&v, "f", O_RDWR | O_CREAT | O_APPEND, 0600, &f), 0);
   memset(buf, 1, sizeof buf);
   ck_assert_int_eq(vt_rw(f, buf, 100000, true, NULL), 100000);
