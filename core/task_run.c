@@ -15,6 +15,8 @@ struct task *task_current(void) {
   return fiber_local();
 }
 
+#define USER_END (1ull << 47) /* above are no programs but, at a wild jump, the host's kernel */
+
 static bool must_die(const struct task *t) {
   return t->killed || t->proc->group_exit;
 }
@@ -103,7 +105,7 @@ static void take_fault(struct task *t) {
   const struct plat_event *ev = &t->ev;
   const struct plat_layout *l = plat_layout(t->k->plat);
   int sig = ev->fault.signo, code = ev->fault.code;
-  if (ev->fault.ip >= l->max && (ev->fault.ip < l->vvar || ev->fault.ip >= l->vdso_end)) {
+  if (ev->fault.ip >= l->max && ev->fault.ip < USER_END && (ev->fault.ip < l->vvar || ev->fault.ip >= l->vdso_end)) {
     force_sigsegv(t); /* in the stub: the guest jumped into the middle of it */
     return;
   }

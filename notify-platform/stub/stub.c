@@ -151,11 +151,24 @@ static long pop_fp(void *host, uint64_t guest) {
   return 0;
 }
 
+#define UC_STRICT_RESTORE_SS 4
+#define USER_CS 0x33
+#define USER_SS 0x2b
+
+/* Selectors with which the host could return to 64-bit code: others would fault there. (Those of 32-bit code, too, are
+ * refused: it could make no system calls.) */
+static int bad_selectors(const struct stub_uc *f) {
+  uint64_t v = f->g[UC_CSGSFS];
+  return ((v & 0xffff) | 3) != USER_CS || ((f->flags & UC_STRICT_RESTORE_SS) && ((v >> 48) | 3) != USER_SS);
+}
+
 #define EFLAGS_USER 0x50dd5ul /* CF PF AF ZF SF TF DF OF RF AC */
 
 static long sigreturn(struct stub_uc *uc) {
   struct stub_uc f;
   long bad = stub_copy(&f, (void *)uc->g[UC_RSP], sizeof f);
+  if (!bad)
+    bad = bad_selectors(&f);
   if (!bad)
     bad = pop_fp((void *)uc->fp, f.fp);
   if (bad)
