@@ -211,6 +211,7 @@ static void reparent_children(struct process *p) {
   while ((c = LIST_FIRST(&p->children))) {
     LIST_REMOVE(c, sibling);
     c->parent = reaper;
+    c->parent_thread = reaper ? reaper->leader : NULL;
     if (reaper)
       LIST_INSERT_HEAD(&reaper->children, c, sibling);
     send_pdeath(p, c);
@@ -220,6 +221,25 @@ static void reparent_children(struct process *p) {
     } else {
       hangup_orphaned_pgrp(c, p, NULL);
     }
+  }
+}
+
+/* A thread ends and its process lives on: its children are another thread's now, and hear of it all the same. */
+static void leave_children(struct task *t) {
+  struct process *p = t->proc, *c;
+  struct task *heir = NULL, *o;
+  LIST_FOREACH(o, &p->threads, thread_link) {
+    if (o != t && !o->exiting)
+      heir = o;
+  }
+  if (!heir)
+    return;
+  LIST_FOREACH(c, &p->children, sibling) {
+    if (c->parent_thread != t)
+      continue;
+    c->parent_thread = heir;
+    if (!c->zombie)
+      send_pdeath(p, c);
   }
 }
 
@@ -388,6 +408,7 @@ void task_exit(struct task *t, int wait_status) {
     }
     timers_exit(p);
   }
+  leave_children(t);
   t->exit_code = p->group_exit ? p->exit_code : wait_status;
   if (t->mm && t->ctx)
     futex_exit(t);
@@ -422,6 +443,11 @@ static void take_over_leader(struct task *t) {
   p->nthreads--;
   p->k->ntasks--;
   old->ctx = NULL;
+  struct process *c;
+  LIST_FOREACH(c, &p->children, sibling) {
+    if (c->parent_thread == old)
+      c->parent_thread = t;
+  }
   task_free(old);
 }
 

@@ -369,9 +369,11 @@ static void publish(struct task *t, struct task *c, const struct clone_args_k *a
   }
   struct process *p = c->proc, *parent = t->proc;
   p->exit_signal = a->exit_signal;
+  p->parent_thread = t;
   if (a->flags & CLONE_PARENT) {
     parent = t->proc->parent ? t->proc->parent : t->k->init;
     p->exit_signal = t->proc->exit_signal;
+    p->parent_thread = t->proc->parent_thread;
   }
   p->ctty = t->proc->ctty;
   process_join_pgrp(p, t->proc->pgrp, t->proc->session);

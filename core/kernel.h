@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 struct futex_table;
+struct user;
 struct ipc_namespace;
 struct vfs;
 struct net;
@@ -59,6 +60,7 @@ struct kernel {
   struct net *net;
   void *sentry;                /* oci/sentry.h's: who asked for what from outside */
   struct tty_table *ttys;      /* fs/tty_core.c: terminals by number; NULL until the first */
+  struct user *users;          /* core/user.h: hash by uid */
   struct futex_table *futexes; /* core/futex.c; made at the first wait */
   struct inotify *inotifies;   /* fs/inotify.c's: all instances, for unmount */
   struct gofer *gofer;         /* fs/gofer/client.c's: the connection */

@@ -5,6 +5,7 @@
 #include "kernel.h"
 #include "task.h"
 #include "timers.h"
+#include "user.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,6 +85,7 @@ void signal_pending_init(struct sigpending *p) {
 static void sigqueue_free(struct sigpending *p, struct sigqueue *q) {
   TAILQ_REMOVE(&p->list, q, link);
   q->charged->nsigqueued--;
+  user_put(q->charged);
   free(q);
 }
 

@@ -15,6 +15,7 @@ static inline sigset64_t sigbit(int sig) {
 
 struct task;
 struct process;
+struct user;
 
 struct ksigaction { /* struct kernel_sigaction of the x86-64 ABI */
   uint64_t handler; /* SIG_DFL, SIG_IGN or a guest address */
@@ -31,7 +32,7 @@ struct sighand { /* shared by CLONE_SIGHAND */
 struct sigqueue {
   TAILQ_ENTRY(sigqueue) link;
   siginfo_t info;
-  struct process *charged; /* whose nsigqueued counts it */
+  struct user *charged; /* counted; whose nsigqueued counts it */
   void *timer;             /* the POSIX timer it belongs to, or NULL: overruns are counted there */
 };
 struct sigpending {

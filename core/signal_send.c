@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include "signal.h"
 #include "task.h"
+#include "user.h"
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -124,16 +125,21 @@ static void complete(struct process *p, struct task *t, int sig) {
     task_notify_signal(t);
 }
 
-/* RLIMIT_SIGPENDING, counted per receiving process. Signals that existed before queues (and the kernel's own) are let
- * in. */
+/* RLIMIT_SIGPENDING of the receiver, counted for its real user. Signals that existed before queues (and the kernel's
+ * own) are let in. */
 static struct sigqueue *sigqueue_new(struct process *p, bool may_exceed) {
-  if (!may_exceed && (uint64_t)p->nsigqueued >= p->rlim[RLIMIT_SIGPENDING].rlim_cur)
+  struct user *u = p->leader ? user_get(p->k, p->leader->cred->uid) : NULL;
+  if (!u)
     return NULL;
-  struct sigqueue *q = calloc(1, sizeof *q);
-  if (q) {
-    q->charged = p;
-    p->nsigqueued++;
+  struct sigqueue *q = NULL;
+  if (may_exceed || (uint64_t)u->nsigqueued < p->rlim[RLIMIT_SIGPENDING].rlim_cur)
+    q = calloc(1, sizeof *q);
+  if (!q) {
+    user_put(u);
+    return NULL;
   }
+  q->charged = u;
+  u->nsigqueued++;
   return q;
 }
 

@@ -152,6 +152,7 @@ struct process { /* signal_struct: what all threads of a thread group share */
   int nusers;             /* … that may still use their context; with the last one the host process ends */
   int nunfinished;        /* … that task_exit() has not finished with; with the last one p is a zombie */
   struct process *parent; /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
+  struct task *parent_thread; /* of `parent`: made this child, or has inherited it from a thread that ended. Borrowed */
   LIST_HEAD(, process) children;
   LIST_ENTRY(process) sibling;
   LIST_ENTRY(process) all;    /* kernel->processes */
@@ -176,7 +177,6 @@ struct process { /* signal_struct: what all threads of a thread group share */
   bool injected;            /* made by task_new_process(): hooks.process_reaped is told of its end */
   bool unkillable;          /* init: signals from within the container that it has no handler for are dropped */
   int exit_signal;          /* sent to the parent at the end; 0 none. (Of the leader in Linux; here it survives exec) */
-  int nsigqueued;           /* entries of all its queues, against RLIMIT_SIGPENDING */
   struct task *dethreading; /* the thread that waits in task_dethread() until it is alone */
   int stop_count;           /* threads that have yet to stop before the group stop is complete */
   bool stop_ordered;        /* a group stop is under way or in force, until SIGCONT */

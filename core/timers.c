@@ -1,6 +1,7 @@
 #include "errno.h"
 #include "kernel.h"
 #include "timers.h"
+#include "user.h"
 #include <limits.h>
 #include <stdlib.h>
 #include <uthash.h>
@@ -16,6 +17,7 @@ struct posix_timer {
   int id;
   struct process *p;          /* outlives it */
   clockid_t clock, run_clock; /* as created; what the present setting runs on */
+  struct user *user;          /* counted: whose RLIMIT_SIGPENDING it uses */
   struct pid *target;         /* CPU clocks: whose; counted */
   bool target_thread;
   int target_which;
@@ -87,12 +89,14 @@ static void expire(struct posix_timer *t, int64_t now) {
   t->overrun_last = t->overrun;
   t->overrun = 0;
   t->queued = true;
+  t->user->nsigqueued--; /* the place that was set aside */
   if (t->thread) {
     if (t->thread->task)
       send_signal_task(t->thread->task, t->signo, &info);
   } else {
     send_signal_process(t->p, t->signo, &info);
   }
+  t->user->nsigqueued++;
   /* A waiting thread may have taken it already, through posix_timer_dequeued(). */
   if (!t->queued)
     return;
@@ -168,6 +172,8 @@ static void timer_free(struct posix_timer *t) {
   struct posix_timers *ts = t->p->posix_timers;
   timer_disarm(&t->timer);
   HASH_DEL(ts->by_id, t);
+  t->user->nsigqueued--;
+  user_put(t->user);
   if (t->target)
     pid_put(t->target);
   if (t->thread)
@@ -209,12 +215,17 @@ int posix_timer_create(struct task *t, const struct posix_timer_args *a, int *id
   struct posix_timers *ts = timers_of(t->proc);
   if (!ts)
     return -ENOMEM;
-  unsigned n = HASH_COUNT(ts->by_id);
-  if (n >= MAX_TIMERS || n >= task_rlimit(t, RLIMIT_SIGPENDING))
+  /* A timer's signal is set aside when it is made, and counts from then on. */
+  struct user *u = user_get(t->k, t->cred->uid);
+  struct posix_timer *pt = NULL;
+  if (u && HASH_COUNT(ts->by_id) < MAX_TIMERS && (uint64_t)u->nsigqueued < task_rlimit(t, RLIMIT_SIGPENDING))
+    pt = calloc(1, sizeof *pt);
+  if (!pt) {
+    user_put(u);
     return -EAGAIN;
-  struct posix_timer *pt = calloc(1, sizeof *pt);
-  if (!pt)
-    return -EAGAIN;
+  }
+  pt->user = u;
+  u->nsigqueued++;
   do {
     pt->id = ts->next_id;
     ts->next_id = ts->next_id == INT_MAX ? 0 : ts->next_id + 1;

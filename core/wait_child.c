@@ -7,11 +7,16 @@
 #ifndef __WALL
 #define __WALL 0x40000000
 #endif
+#ifndef __WNOTHREAD
+#define __WNOTHREAD 0x20000000
+#endif
 #ifndef __WCLONE
 #define __WCLONE 0x80000000
 #endif
 
-static bool eligible(const struct process *c, const struct wait_opts *w) {
+static bool eligible(const struct task *t, const struct process *c, const struct wait_opts *w) {
+  if ((w->options & __WNOTHREAD) && c->parent_thread != t)
+    return false;
   switch (w->which) {
   case P_PID:
     if (c->pid->nr != w->id)
@@ -113,7 +118,7 @@ int64_t process_wait(struct task *t, struct wait_opts *w) {
     int code = 0;
     /* Newest first in the list; the oldest is reported, as in Linux. */
     LIST_FOREACH(c, &p->children, sibling) {
-      if (!eligible(c, w))
+      if (!eligible(t, c, w))
         continue;
       if (c->zombie && !(w->options & WEXITED))
         continue; /* nothing else can come of it */

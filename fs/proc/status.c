@@ -2,6 +2,7 @@
 #include "proc.h"
 #include "../../core/errno.h"
 #include "../../core/seccomp.h"
+#include "../../core/user.h"
 
 static void show_ids(struct sbuf *b, const struct task *t) {
   const struct cred *c = t->cred;
@@ -53,7 +54,8 @@ static void show_signals(struct sbuf *b, const struct task *t) {
     ignored |= h == 1 ? sigbit(s) : 0;
     caught |= h > 1 ? sigbit(s) : 0;
   }
-  sb_printf(b, "SigQ:\t%d/%llu\n", p->nsigqueued, (unsigned long long)p->rlim[RLIMIT_SIGPENDING].rlim_cur);
+  const struct user *u = user_find_borrow(t->k, t->cred->uid);
+  sb_printf(b, "SigQ:\t%d/%llu\n", u ? u->nsigqueued : 0, (unsigned long long)p->rlim[RLIMIT_SIGPENDING].rlim_cur);
   line_set(b, "SigPnd", t->pending.set);
   line_set(b, "ShdPnd", p->pending.set);
   line_set(b, "SigBlk", t->blocked);

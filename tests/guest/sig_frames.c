@@ -9,7 +9,7 @@
 #endif
 
 static int how;
-static uint8_t saved[64];
+
 struct sw {
   uint32_t magic1, extended_size;
   uint64_t xfeatures;
@@ -184,7 +184,7 @@ static void vectors(void) {
   }
   say("longjmps: %d", good);
   YES(getauxval(AT_MINSIGSTKSZ) > (unsigned)(wide == 64 ? 2048 : 1024) && getauxval(AT_MINSIGSTKSZ) < 20000);
-  stack_t ss = {.ss_sp = malloc(65536), .ss_size = 2047}, o;
+  stack_t ss = {.ss_sp = malloc(65536), .ss_size = 2047};
   say("2047 bytes: %d", sigaltstack(&ss, NULL) ? errno : 0);
   ss.ss_size = 2048;
   say("2048 bytes: %d", sigaltstack(&ss, NULL) ? errno : 0);
@@ -193,7 +193,6 @@ static void vectors(void) {
 /* ---- SS_AUTODISARM ---- */
 static void disarmed(int s) {
   stack_t o, n = {.ss_sp = malloc(32768), .ss_size = 32768, .ss_flags = 0};
-  char c;
   sigaltstack(NULL, &o);
   say("in the handler: flags %x size %zu", o.ss_flags, o.ss_size);
   say("another can be set: %d", sigaltstack(&n, NULL));

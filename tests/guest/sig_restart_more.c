@@ -22,12 +22,12 @@ static struct timespec in5(clockid_t c) {
   return ts;
 }
 
-static long c_inotify(void) { char b[200]; return read(ino, b, sizeof b); }
-static long c_signalfd(void) { char b[200]; return read(sfd, b, sizeof b); }
-static long c_pty(void) { char b[200]; return read(pty, b, sizeof b); }
-static long c_send(void) { char b[200]; return send(fullsock[0], b, sizeof b, 0); }
-static long c_sendmsg(void) { char b[200]; struct iovec v = {b, sizeof b}; struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1}; return sendmsg(fullsock[0], &m, 0); }
-static long c_sndtimeo(void) { char b[200]; return send(timedsock[0], b, sizeof b, 0); }
+static long c_inotify(void) { char b[200] = ""; return read(ino, b, sizeof b); }
+static long c_signalfd(void) { char b[200] = ""; return read(sfd, b, sizeof b); }
+static long c_pty(void) { char b[200] = ""; return read(pty, b, sizeof b); }
+static long c_send(void) { char b[200] = ""; return send(fullsock[0], b, sizeof b, 0); }
+static long c_sendmsg(void) { char b[200] = ""; struct iovec v = {b, sizeof b}; struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1}; return sendmsg(fullsock[0], &m, 0); }
+static long c_sndtimeo(void) { char b[200] = ""; return send(timedsock[0], b, sizeof b, 0); }
 static long c_recvmmsg(void) { char b[10]; struct iovec v = {b, 10}; struct mmsghdr m = {{.msg_iov = &v, .msg_iovlen = 1}, 0}; return recvmmsg(sock[0], &m, 1, 0, NULL); }
 static long c_accept4(void) { return accept4(lst, NULL, NULL, SOCK_CLOEXEC); }
 static long c_bitset(void) { struct timespec ts = in5(CLOCK_MONOTONIC); return syscall(SYS_futex, &word, FUTEX_WAIT_BITSET_PRIVATE, 0, &ts, NULL, -1); }
