@@ -39,6 +39,7 @@ struct epoll_event_k { /* struct epoll_event: packed on x86-64 */
 } __attribute__((packed));
 int epoll_new(struct kernel *k, struct file **out);
 bool file_is_epoll(const struct file *f);
+int epoll_item_count(const struct file *ep); /* how many descriptors it watches */
 /* EPOLL_CTL_*; fd is the number under which target was given (it is part of the key). */
 int epoll_ctl_file(struct file *ep, int op, int fd, struct file *target, const struct epoll_event_k *ev);
 /* Parks until there are events or the deadline. Fills up to n events: their number, 0 at the deadline, -EINTR. */

@@ -46,6 +46,11 @@ bool file_is_epoll(const struct file *f) {
   return f->ops == &epoll_ops;
 }
 
+int epoll_item_count(const struct file *f) {
+  const struct eventpoll *ep = f->priv;
+  return (int)HASH_COUNT(ep->items);
+}
+
 /* ---- readiness ---- */
 
 /* What holds now of what the item asks for: errors always, but a one-shot item that has fired asks for nothing. */

@@ -8,8 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#define FAST 64          /* events for which no memory is allocated */
-#define MAX_AT_ONCE 1024 /* more come with the next call */
+#define FAST 64 /* events for which no memory is allocated */
 
 static int64_t make_epoll(struct task *t, int flags) {
   struct file *f;
@@ -51,8 +50,9 @@ static int64_t wait_events(struct task *t, int fd, uint64_t uevents, int n, int6
     return -EBADF;
   if (!file_is_epoll(ep))
     return -EINVAL;
-  if (n > MAX_AT_ONCE)
-    n = MAX_AT_ONCE;
+  int most = epoll_item_count(ep); /* no more can be ready, but what comes while we wait */
+  if (n > FAST && n > most)
+    n = most > FAST ? most : FAST;
   if (n > FAST && !(ev = malloc((size_t)n * sizeof *ev)))
     return -ENOMEM;
   int64_t r = epoll_wait_file(ep, ev, n, deadline);

@@ -4,6 +4,7 @@
 #include "../core/timers.h"
 #include "../core/uaccess.h"
 #include "../fs/anon.h"
+#include "../fs/proc/proc.h"
 #include "table.h"
 #include <string.h>
 
@@ -272,6 +273,8 @@ SYSCALL_HANDLER(pidfd_send_signal) {
     return -EINVAL;
   AUTO_FILE f = fd_file(t->files, (int)a[0]);
   struct pid *pid = f ? pidfd_pid_borrow(f) : NULL;
+  if (f && !pid)
+    pid = proc_pid_of_dir_borrow(f); /* pidfds began as such directories, and this call still takes them */
   if (!pid)
     return -EBADF;
   if (a[2]) {

@@ -21,6 +21,8 @@ struct proc_state { /* synth_super.priv */
 /* The task of an inode, or NULL if it has been reaped. */
 struct task *proc_task_borrow(const struct inode *i);
 struct task *proc_task_of_pid_borrow(const struct pid *p);
+/* The pid that an open /proc/PID speaks of, borrowed while f is held; NULL: f is not such a directory. */
+struct pid *proc_pid_of_dir_borrow(const struct file *f);
 /* ptrace_may_access() for the current task; one's own process always. 0 or -EACCES, -ESRCH. */
 int proc_allow(struct inode *i);
 bool proc_may_look(struct task *t); /* the same, asked of a task */

@@ -18,6 +18,11 @@ static ssize_t thread_self_link(struct inode *i, char *buf, size_t cap) {
 
 static const struct synth_ent pid_ent = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
 
+struct pid *proc_pid_of_dir_borrow(const struct file *f) {
+  const struct inode *i = f->inode;
+  return i && i->ops == &synth_inode_ops && synth_ent_of(i) == &pid_ent ? synth_ctx(i) : NULL;
+}
+
 /* Threads other than leaders can be looked up, too, but are not listed. */
 static int pid_lookup(struct inode *dir, const char *name, struct synth_child *c) {
   if (*name < '1' || *name > '9' || strlen(name) > 9)

@@ -64,4 +64,15 @@ int main(void) {
   w("closed, but a duplicate keeps it");
   close(d);
   w("gone with the last one");
+  /* More at once than any small limit, as many as asked for. */
+  struct rlimit rl;
+  static struct epoll_event many[1200];
+  getrlimit(RLIMIT_NOFILE, &rl);
+  rl.rlim_cur = 2000;
+  MUST(setrlimit(RLIMIT_NOFILE, &rl));
+  int v = MUST(eventfd(1, 0));
+  for (unsigned i = 0; i < 1100; i++)
+    add(EPOLL_CTL_ADD, MUST(dup(v)), EPOLLIN, i);
+  say("many: %d", epoll_wait(ep, many, 1200, 0));
+  say("fewer: %d", epoll_wait(ep, many, 1050, 0));
 }

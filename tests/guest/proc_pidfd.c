@@ -34,6 +34,14 @@ int main(void) {
   SHOW(syscall(SYS_pidfd_getfd, fd, 77, 0));
   siginfo_t si;
   SHOW(waitid(P_PIDFD, fd, &si, WEXITED | WNOHANG));
+  /* A directory of /proc does as well, but only the process's own, and only here. */
+  char dir[64];
+  snprintf(dir, sizeof dir, "/proc/%d", p);
+  int d = MUST(open(dir, O_RDONLY | O_DIRECTORY));
+  SHOW(ps(d, 0));
+  SHOW(syscall(SYS_pidfd_getfd, d, 50, 0));
+  snprintf(dir, sizeof dir, "/proc/%d/fd", p);
+  SHOW(ps(MUST(open(dir, O_RDONLY | O_DIRECTORY)), 0));
   SHOW(ps(fd, SIGTERM));
   SHOW(poll(&pf, 1, 5000));
   say("revents %x", pf.revents & POLLIN);
