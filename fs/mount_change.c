@@ -203,7 +203,7 @@ static int move_allowed(const struct path *from, const struct path *to) {
   if (attached ? !mount_in_callers_ns(m) || !m->parent : !m->ns || m->ns->root != m)
     return -EINVAL;
   if (m->locked || is_dir(from) != is_dir(to))
-    return m->locked ? -EINVAL : is_dir(from) ? -ENOTDIR : -EINVAL;
+    return -EINVAL;
   if (m->parent && m->parent->peers)
     return -EINVAL;
   if (to->mnt->peers && tree_has_unbindable(m))
