@@ -1,6 +1,7 @@
 /* From a `process` object to a task: rights, limits, directory, descriptors, program. */
 #include "../core/timers.h"
 #include "../core/fiber.h"
+#include "../core/seccomp.h"
 #include "../fs/tty.h"
 #include "sentry.h"
 #include <errno.h>
@@ -244,6 +245,20 @@ static void find_home(struct sentry *s, uint32_t uid, char *buf, size_t cap) {
   file_put(f);
 }
 
+/* As runc: the last thing before the program's first instruction. No rights are needed, unlike for seccomp(2). */
+static int set_seccomp(struct sentry *s, struct task *t) {
+  const struct oci_seccomp *p = &s->a->spec->seccomp_prog;
+  struct seccomp_filter *f;
+  if (!p->insns)
+    return 0;
+  int rc = seccomp_filter_new(p->insns, p->len, &f);
+  if (rc)
+    return rc;
+  rc = seccomp_attach(t, f, p->log ? SECCOMP_FILTER_FLAG_LOG : 0);
+  seccomp_filter_put(f);
+  return rc;
+}
+
 int process_load(struct sentry *s, struct task *t, const struct oci_process *p, const char *path, struct err *e) {
   char home[1024 + 8] = "HOME=";
   char **env = calloc(p->env.n + 2, sizeof *env);
@@ -268,5 +283,9 @@ int process_load(struct sentry *s, struct task *t, const struct oci_process *p, 
   if (f)
     file_put(f);
   free(env);
-  return rc == EXEC_DONE ? 0 : err_sys(e, rc < 0 ? (int)-rc : EIO, "exec %s", path);
+  if (rc == EXEC_DONE) {
+    int bad = set_seccomp(s, t);
+    return bad ? err_sys(e, -bad, "linux.seccomp") : 0;
+  }
+  return err_sys(e, rc < 0 ? (int)-rc : EIO, "exec %s", path);
 }

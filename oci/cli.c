@@ -60,6 +60,7 @@ int cmd_help(struct globals *g, int argc, char **argv) {
          "  --strace               log every system call to the debug log\n"
          "  --systemd-cgroup       linux.cgroupsPath is SLICE:PREFIX:NAME\n"
          "  --overlay2 MODE        root:memory (default) or none: where writes to the root go\n"
+         "  --oci-seccomp          enforce linux.seccomp of the spec inside (default: accepted and ignored)\n"
          "  --platform NAME        notify, the only one\n"
          "  --version\n\ncommands:\n");
   for (size_t i = 0; i < NCOMMANDS; i++)
@@ -156,6 +157,7 @@ enum {
   OPT_DEBUG_LOG,
   OPT_STRACE,
   OPT_SYSTEMD,
+  OPT_SECCOMP,
   OPT_OVERLAY,
   OPT_PLATFORM,
   OPT_IGNORED_ARG,
@@ -170,6 +172,7 @@ static const struct option global_options[] = {
     {"debug-log", required_argument, NULL, OPT_DEBUG_LOG},
     {"strace", optional_argument, NULL, OPT_STRACE},
     {"systemd-cgroup", optional_argument, NULL, OPT_SYSTEMD},
+    {"oci-seccomp", optional_argument, NULL, OPT_SECCOMP},
     {"overlay2", required_argument, NULL, OPT_OVERLAY},
     {"platform", required_argument, NULL, OPT_PLATFORM},
     {"criu", required_argument, NULL, OPT_IGNORED_ARG},
@@ -206,6 +209,9 @@ static int take_global(struct globals *g, int c, int argc, char **argv) {
     return 0;
   case OPT_SYSTEMD:
     g->systemd_cgroup = flag_value(optarg);
+    return 0;
+  case OPT_SECCOMP:
+    g->oci_seccomp = flag_value(optarg);
     return 0;
   case OPT_OVERLAY:
     g->overlay = optarg;

@@ -16,7 +16,7 @@ struct globals {
   const char *log_path, *log_format;
   const char *debug_log; /* a file, or a directory if it ends in "/" */
   const char *overlay;   /* "root:memory" or "none" */
-  bool debug, strace, systemd_cgroup;
+  bool debug, strace, systemd_cgroup, oci_seccomp;
   struct oci_log log;
 };
 

@@ -247,6 +247,8 @@ int container_create(struct globals *g, const struct create_args *a, struct crea
   int rc;
   snprintf(config, sizeof config, "%s/config.json", a->bundle ? a->bundle : ".");
   rc = a->spec_doc ? spec_parse(&out->spec, a->spec_doc, e) : spec_load(&out->spec, config, e);
+  if (!rc && g->oci_seccomp)
+    rc = spec_compile_seccomp(&out->spec, e);
   rc = rc || make_all(&m, e) ? -1 : 0;
   if (rc) {
     undo(&m);

@@ -117,6 +117,13 @@ struct oci_resources {
   json_t *unified; /* v2: file name -> text; borrowed */
 };
 
+struct sock_filter;
+struct oci_seccomp { /* a compiled profile; no instructions: none */
+  struct sock_filter *insns;
+  unsigned len;
+  bool log; /* SECCOMP_FILTER_FLAG_LOG */
+};
+
 struct oci_spec {
   json_t *doc;
   const char *oci_version;
@@ -138,7 +145,9 @@ struct oci_spec {
   struct oci_device *devices;
   size_t ndevices;
   struct oci_strv masked, readonly;
-  json_t *sysctl; /* borrowed; name -> value */
+  json_t *sysctl;                  /* borrowed; name -> value */
+  json_t *seccomp;                 /* counted; no longer in doc; NULL: none */
+  struct oci_seccomp seccomp_prog; /* what spec_compile_seccomp() made of it */
 };
 
 /* Parse and check. On failure -1, *e names the field, and *s is as after spec_free(). Takes its own reference on doc.
@@ -157,6 +166,9 @@ void spec_free_resources(struct oci_resources *r);
 int spec_parse_mounts(struct oci_spec *s, json_t *list, struct err *e);
 int spec_parse_hooks(struct oci_spec *s, json_t *o, struct err *e);
 int spec_parse_linux(struct oci_spec *s, json_t *o, struct err *e);
+
+/* s->seccomp into s->seccomp_prog, as --oci-seccomp asks for. 0, or -1 with *e. */
+int spec_compile_seccomp(struct oci_spec *s, struct err *e);
 
 /* Number the gofer's trees: 0 is the root, each bind mount gets the next. The number of trees. */
 int spec_number_trees(struct oci_spec *s);

@@ -107,6 +107,13 @@ static const struct synth_ent random_entries[] = {
 };
 static const struct synth_ent pty_entries[] = {TEXT("max", "2048"), SHOW("nr", pty_nr_show), TEXT("reserve", "0"), {0}};
 
+/* actions_logged is fixed: what is logged goes to the container's own dmesg only. */
+static const struct synth_ent seccomp_entries[] = {
+    TEXT("actions_avail", "kill_process kill_thread trap errno user_notif trace log allow"),
+    TEXT("actions_logged", "kill_process kill_thread log"),
+    {0},
+};
+
 static const struct synth_ent kernel_entries[] = {
     TEXT("acct", "4\t2\t30"),
     TEXT("cad_pid", "1"),
@@ -138,6 +145,7 @@ static const struct synth_ent kernel_entries[] = {
     TEXT("sched_child_runs_first", "0"),
     TEXT("sched_rt_period_us", "1000000"),
     TEXT("sched_rt_runtime_us", "950000"),
+    DIR("seccomp", seccomp_entries),
     IPC_LIMIT("sem", PROC_IPC_SEM),
     IPC_LIMIT("shmall", PROC_IPC_SHMALL),
     IPC_LIMIT("shmmax", PROC_IPC_SHMMAX),

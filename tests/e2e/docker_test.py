@@ -35,6 +35,25 @@ def dmesg():
     expect(len(out.splitlines()) >= 5, f"dmesg is short: {out!r}")
 
 
+@test(ours_only=True)
+def default_seccomp_profile():
+    """Docker's own profile, enforced inside."""
+    script = ("import ctypes, errno, os\n"
+              "c = ctypes.CDLL(None, use_errno=True)\n"
+              "def err(r): return errno.errorcode[ctypes.get_errno()] if r < 0 else 'ok'\n"
+              "print('newuser', err(c.unshare(0x10000000)))\n"
+              "print('keyctl', err(c.syscall(250, 0, -3, 0)))\n"
+              "print('personality', err(c.personality(0x20000)))\n"
+              "print('new call', err(c.syscall(1000)))\n"
+              "print(open('/proc/self/status').read().split('Seccomp:')[1].split()[0])\n"
+              "print(len(os.listdir('/usr/bin')) > 10, os.fork() >= 0)\n")
+    r = docker("run", "--runtime", "with-seccomp", "--network", "none", "--rm", "debian:test", "python3", "-c", script, timeout=60, check=0)
+    for want in "newuser EPERM", "keyctl EPERM", "personality EPERM", "new call ENOSYS", "\n2\n", "True True":
+        contains(r.out, want)
+    r = docker("run", "--runtime", "with-seccomp", "--network", "none", "--security-opt", "seccomp=unconfined", "--rm", "debian:test", "grep", "Seccomp:", "/proc/self/status", timeout=60, check=0)
+    contains(r.out, "Seccomp:\t0")
+
+
 @test
 def uname():
     out = docker.run("--rm", "--hostname", "box", "debian:test", "uname", "-a", check=0).out

@@ -256,12 +256,15 @@ class Docker:
                     f'[grpc]\n  address = "{d}/containerd.sock"\n[ttrpc]\n  address = "{d}/containerd.sock.ttrpc"\n')
         with open(f"{d}/daemon.json", "w") as f:
             f.write("{}")
+        with open(f"{d}/with-seccomp", "w") as f:  # what runtimeArgs in daemon.json would do
+            f.write(f'#!/bin/sh\nexec {RUNTIME} --oci-seccomp "$@"\n')
+        os.chmod(f"{d}/with-seccomp", 0o755)
         self.spawn("containerd", ["containerd", "--config", f"{d}/containerd.toml"])
         wait_for(lambda: os.path.exists(f"{d}/containerd.sock"), "containerd listens", 30)
         self.spawn("dockerd", ["dockerd", "-H", f"unix://{d}/docker.sock", "--data-root", f"{d}/data", "--exec-root", f"{d}/exec",
                                "--pidfile", f"{d}/docker.pid", "--containerd", f"{d}/containerd.sock", "--bridge", "none",
                                "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--config-file", f"{d}/daemon.json"]
-                   + ([] if RUNTIME_NAME == "runc" else ["--add-runtime", f"{RUNTIME_NAME}={RUNTIME}"]))
+                   + ([] if RUNTIME_NAME == "runc" else ["--add-runtime", f"{RUNTIME_NAME}={RUNTIME}", "--add-runtime", f"with-seccomp={d}/with-seccomp"]))
         try:
             wait_for(lambda: self("version", timeout=10).returncode == 0, "dockerd answers", 30)
         except Failure as e:

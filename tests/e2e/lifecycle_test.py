@@ -400,6 +400,35 @@ def bad(what, needles=(), **kw):
 
 
 @test
+def oci_seccomp():
+    """--oci-seccomp enforces the profile; without it the profile is accepted and ignored."""
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"],
+               "flags": ["SECCOMP_FILTER_FLAG_LOG"],
+               "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 122},
+                            {"names": ["sethostname"], "action": "SCMP_ACT_ERRNO"}, {"names": ["no_such_call_ever"], "action": "SCMP_ACT_ALLOW"},
+                            {"names": ["kill"], "action": "SCMP_ACT_ERRNO", "args": [{"index": 1, "value": 10, "op": "SCMP_CMP_EQ"}]}]}
+    allow = dict(profile, defaultAction="SCMP_ACT_ALLOW")
+    script = "mkdir /tmp/d; grep Seccomp /proc/self/status; sleep 5 & kill -10 $!; kill -9 $!; echo end"
+
+    def run(p, flag, args=("sh", "-c", script)):
+        b = bundle(list(args))
+        c = json.load(open(f"{b}/config.json"))
+        c["linux"]["seccomp"] = p
+        json.dump(c, open(f"{b}/config.json", "w"))
+        return rt(*flag, "run", "--bundle", b, new_id(), timeout=30)
+
+    out = run(allow, ["--oci-seccomp"]).out
+    expect("isk quota exceeded" in out and "Seccomp:\t2" in out and "not permitted" in out and "end" in out, out)
+    out = run(allow, []).out
+    expect("exceeded" not in out and "Seccomp:\t0" in out and "end" in out, out)
+    expect(run(profile, ["--oci-seccomp"]).returncode != 0, "a program runs without a single call")
+    for key, v, what in (("listenerPath", "/run/x.sock", "listenerPath"), ("defaultAction", "SCMP_ACT_NO", "does not exist"),
+                         ("architectures", ["SCMP_ARCH_PDP11"], "does not exist"), ("flags", ["X"], "does not exist")):
+        r = run(dict(allow, **{key: v}), ["--oci-seccomp"])
+        expect(r.returncode and what in r.out, f"{key}: {r.out}")
+
+
+@test
 def bad_config_files():
     bad("empty file", raw="")
     bad("not JSON", raw="{ not json")
