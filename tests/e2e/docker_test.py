@@ -43,7 +43,7 @@ def default_seccomp_profile():
               "def err(r): return errno.errorcode[ctypes.get_errno()] if r < 0 else 'ok'\n"
               "print('newuser', err(c.unshare(0x10000000)))\n"
               "print('keyctl', err(c.syscall(250, 0, -3, 0)))\n"
-              "print('personality', err(c.personality(0x20000)))\n"
+              "print('personality', err(c.personality(0x40000)))\n"
               "print('new call', err(c.syscall(1000)))\n"
               "print(open('/proc/self/status').read().split('Seccomp:')[1].split()[0])\n"
               "print(len(os.listdir('/usr/bin')) > 10, os.fork() >= 0)\n")
