@@ -32,6 +32,9 @@ struct kernel_hooks {
   /* /proc/net/FILE ("tcp", "dev", …) and /sys/class/net ("class/eth0/mtu", …), printed by net/ through put(). -ENOENT:
    * it has nothing to say of that. Must not park. */
   int (*net_proc)(struct kernel *k, const char *file, void (*put)(void *arg, const void *p, size_t n), void *arg);
+  /* To the receive queue of a netlink socket, as from the kernel: mq_notify(3) uses one. n 0: only says whether f is
+   * one: -ENOTSOCK, -EINVAL. Does not park. */
+  int (*netlink_push)(struct file *f, const void *p, size_t n);
   int (*shm_file)(size_t len, const char *name, struct file **out); /* anonymous shared memory: tmpfs makes the file */
   unsigned (*file_mount_flags)(
       const struct file *f); /* MS_NOEXEC, MS_NOSUID, … of the mount f was opened through; 0 without one */

@@ -243,6 +243,24 @@ static int remove_locked(const struct cred *cr, const struct path *parent, struc
   return 0;
 }
 
+int vfs_unlink_child(const struct cred *c, const struct path *p, const char *name) {
+  struct inode *dir = p->dentry->inode;
+  struct dentry *d = NULL;
+  unsigned len = (unsigned)strlen(name);
+  fmutex_lock(&dir->dir_lock);
+  int r = dentry_lookup(p->dentry, name, len, name_hash(name, len), true, &d);
+  if (!r)
+    r = d->inode ? remove_locked(c, p, d, false) : -ENOENT;
+  fmutex_unlock(&dir->dir_lock);
+  if (!r) {
+    fsnotify_unlinked(d->inode, d->inode->nlink > 0);
+    fsnotify_dirent(dir, d->name, IN_DELETE);
+  }
+  if (d)
+    dentry_put(d); /* here the inode may go */
+  return r;
+}
+
 static int remove_entry(struct task *t, int dfd, const char *name, bool dir_wanted) {
   struct nameidata nd;
   struct dentry *d = NULL;

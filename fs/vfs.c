@@ -1,3 +1,4 @@
+#include "../core/ipc/ipc.h"
 #include "anon.h"
 #include "fsnotify.h"
 #include "mount.h"
@@ -267,6 +268,10 @@ void vfs_free(struct kernel *k) {
   if (!v)
     return;
   mount_ns_put(v->init_ns);
+  if (k->ipc && k->ipc->mq) {
+    k->ipc->mq_free(k->ipc->mq);
+    k->ipc->mq = NULL;
+  }
   mount_put(v->shm_mnt);
   mount_put(v->anon_mnt);
   chrdev_free_all(v);

@@ -255,6 +255,8 @@ int vfs_mknod_path(struct task *t, int dfd, const char *name, uint32_t mode, dev
 int vfs_symlink(struct task *t, const char *target, int dfd, const char *name);
 int vfs_link(struct task *t, int olddfd, const char *old, int newdfd, const char *name, int flags);
 int vfs_unlink(struct task *t, int dfd, const char *name);
+/* A file in dir; name is one component. */
+int vfs_unlink_child(const struct cred *c, const struct path *dir, const char *name);
 int vfs_rmdir(struct task *t, int dfd, const char *name);
 int vfs_rename(struct task *t, int odfd, const char *old, int ndfd, const char *name, unsigned flags);
 ssize_t vfs_readlink(struct task *t, int dfd, const char *name, char *buf, size_t cap);
@@ -381,7 +383,7 @@ int sysfs_mount(struct kernel *k, struct super **out);
 int dev_mount(struct kernel *k, const char *options, struct super **out); /* devtmpfs with the standard nodes */
 int devpts_mount(struct kernel *k, const char *options, struct super **out);
 int devpts_check(struct kernel *k, const char *option);
-int mqueue_mount(struct kernel *k, struct super **out); /* an empty directory file system until mqueues exist */
+int mqueue_mount(struct kernel *k, struct super **out); /* of the current IPC namespace */
 int cgroup_mount(struct kernel *k, struct super **out);
 int overlay_mount(struct kernel *k, struct super *lower, struct super *upper_tmpfs, struct super **out);
 struct gofer;

@@ -204,6 +204,25 @@ static int serve(struct netlink_sock *n, const char *buf, size_t len) {
   return 0;
 }
 
+int netlink_push(struct file *f, const void *p, size_t n) {
+  struct socket *s = socket_from_file(f);
+  if (!s)
+    return -ENOTSOCK;
+  if (s->family != AF_NETLINK)
+    return -EINVAL;
+  if (!n)
+    return 0;
+  struct reply *r = calloc(1, sizeof *r);
+  if (!r || n > sizeof r->data) {
+    free(r);
+    return -ENOBUFS;
+  }
+  memcpy(r->data, p, n);
+  r->len = n;
+  queue(netlink_of(s), r);
+  return 0;
+}
+
 /* ---- the socket ---- */
 
 static void autobind(struct netlink_sock *n) {

@@ -1,5 +1,6 @@
 /* Boot: platform, loop, kernel, filter; then, on a fiber, the container. */
 #include "boot.h"
+#include "../net/socket.h"
 #include "../core/fiber.h"
 #include "../core/loop.h"
 #include "../fs/gofer/gofer.h"
@@ -213,6 +214,7 @@ static int make_kernel(struct sentry *s, char *why, size_t cap) {
   }
   s->k->hooks.syscall = syscall_dispatch;
   s->k->hooks.look_open = gofer_look_open;
+  s->k->hooks.netlink_push = netlink_push;
   s->k->hooks.process_reaped = sentry_process_reaped;
   s->k->hooks.tty_session_exit = tty_session_exit;
   return 0;

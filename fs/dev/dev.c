@@ -68,10 +68,3 @@ int dev_mount(struct kernel *k, const char *options, struct super **out) {
   *out = sb;
   return 0;
 }
-
-/* mq_open(3) answers ENOSYS until message queues exist; the mount point is there for programs that look at it. */
-int mqueue_mount(struct kernel *k, struct super **out) {
-  static const struct synth_ent root = {.mode = S_IFDIR | 01777};
-  static const struct synth_super tmpl = {0};
-  return synth_mount(k, "mqueue", 0x19800202, &root, &tmpl, out);
-}

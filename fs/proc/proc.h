@@ -35,7 +35,7 @@ extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c *
 extern const struct synth_ent proc_sys_entries[];                     /* sysctl.c */
 extern const struct synth_ent proc_net_entries[];                     /* net.c */
 
-extern const struct synth_ent proc_sysvipc_entries[]; /* sysvipc.c */
+extern const struct synth_ent proc_sysvipc_entries[], proc_mqueue_entries[]; /* sysvipc.c */
 /* kernel.sem and its relatives, of the reader's IPC namespace; synth_ent.arg says which. */
 enum {
   PROC_IPC_SEM,

@@ -194,15 +194,12 @@ static int file_nr_show(struct inode *i, struct sbuf *b) {
 static const struct synth_ent inotify_entries[] = {
     TEXT("max_queued_events", "16384"), TEXT("max_user_instances", "128"), TEXT("max_user_watches", "65536"), {0}};
 static const struct synth_ent epoll_entries[] = {TEXT("max_user_watches", "1048576"), {0}};
-static const struct synth_ent mqueue_entries[] = {TEXT("msg_default", "10"),       TEXT("msg_max", "10"),
-                                                  TEXT("msgsize_default", "8192"), TEXT("msgsize_max", "8192"),
-                                                  TEXT("queues_max", "256"),       {0}};
 static const struct synth_ent fs_entries[] = {
     TEXT("aio-max-nr", "65536"),       TEXT("aio-nr", "0"),
     DIR("epoll", epoll_entries),       TEXT("file-max", "9223372036854775807"),
     SHOW("file-nr", file_nr_show),     DIR("inotify", inotify_entries),
     TEXT("lease-break-time", "45"),    TEXT("leases-enable", "1"),
-    TEXT("mount-max", "100000"),       DIR("mqueue", mqueue_entries),
+    TEXT("mount-max", "100000"),       DIR("mqueue", proc_mqueue_entries),
     TEXT("nr_open", "1048576"),        TEXT("overflowgid", "65534"),
     TEXT("overflowuid", "65534"),      TEXT("pipe-max-size", "1048576"),
     TEXT("pipe-user-pages-hard", "0"), TEXT("pipe-user-pages-soft", "16384"),

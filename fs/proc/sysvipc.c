@@ -1,7 +1,8 @@
-/* /proc/sysvipc/{sem,msg,shm} and kernel.{sem,msg*,shm*}: of the reader's IPC namespace. proc(5), sysvipc(7). */
+/* /proc/sysvipc/{sem,msg,shm}, kernel.{sem,msg*,shm*} and fs.mqueue.*: of the reader's IPC namespace. proc(5),
+ * sysvipc(7). */
 #include "../../core/errno.h"
 #include "../../core/ipc/ipc.h"
-#include "../vfs.h"
+#include "../mqueue/mqueue.h"
 #include "proc.h"
 #include <limits.h>
 #include <stdlib.h>
@@ -144,3 +145,49 @@ ssize_t proc_ipc_limit_store(struct inode *i, char *buf, size_t n) {
     ipc_shm_rmid_forced(ns);
   return (ssize_t)n;
 }
+
+/* ---- fs.mqueue ---- */
+static const struct {
+  size_t at;
+  int min, max;
+} mq_limits[] = {
+    {offsetof(struct mq_ns, msg_default), 1, MQ_HARD_MSGMAX},
+    {offsetof(struct mq_ns, msg_max), 1, MQ_HARD_MSGMAX},
+    {offsetof(struct mq_ns, msgsize_default), 128, MQ_HARD_MSGSIZE},
+    {offsetof(struct mq_ns, msgsize_max), 128, MQ_HARD_MSGSIZE},
+    {offsetof(struct mq_ns, queues_max), 0, INT_MAX},
+};
+
+static int *mq_limit(const struct inode *i) {
+  struct mq_ns *m = mq_ns_borrow(our_ns(i));
+  return m ? (int *)((char *)m + mq_limits[synth_ent_of(i)->arg].at) : NULL;
+}
+
+static int mq_limit_show(struct inode *i, struct sbuf *b) {
+  const int *v = mq_limit(i);
+  if (!v)
+    return -ENOMEM;
+  sb_printf(b, "%d\n", *v);
+  return 0;
+}
+
+static ssize_t mq_limit_store(struct inode *i, char *buf, size_t n) {
+  int *v = mq_limit(i);
+  char *end;
+  long x = strtol(buf, &end, 10);
+  if (!v)
+    return -ENOMEM;
+  if (end == buf || end[strspn(end, " \t\n")] || x < mq_limits[synth_ent_of(i)->arg].min ||
+      x > mq_limits[synth_ent_of(i)->arg].max)
+    return -EINVAL;
+  *v = (int)x;
+  return (ssize_t)n;
+}
+
+const struct synth_ent proc_mqueue_entries[] = {
+#define LIMIT(n, which)                                                                                                \
+  { .name = n, .mode = S_IFREG | 0644, .show = mq_limit_show, .store = mq_limit_store, .arg = which }
+    LIMIT("msg_default", 0), LIMIT("msg_max", 1),    LIMIT("msgsize_default", 2),
+    LIMIT("msgsize_max", 3), LIMIT("queues_max", 4), {0},
+#undef LIMIT
+};
