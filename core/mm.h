@@ -65,6 +65,7 @@ struct mm {
   struct file *exe; /* /proc/PID/exe; counted */
   int nareas;
   int lock_future;             /* mlockall(MCL_FUTURE): MAP_LOCKED for new areas, else 0 */
+  bool lock_on_fault;              /* … with MCL_ONFAULT: not brought in at once */
   bool aslr_off;               /* personality(ADDR_NO_RANDOMIZE) at exec */
   uint64_t gap_from, gap_hole; /* no gap above gap_from (below mmap_top) is larger than gap_hole: see area.c */
   struct mm_moved {            /* the last mremap that moved, kept to undo it if the host refuses */
@@ -108,8 +109,10 @@ bool mm_fault(struct task *t, const struct plat_event *ev, int *sig, int *code);
  * grow into. Parks. */
 void mm_stack_limit(struct task *t);
 
-int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, bool lock);
+enum { MM_UNLOCK, MM_LOCK, MM_LOCK_ONFAULT };
+int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, int mode);
 int64_t mm_mlockall(struct task *t, int flags); /* flags 0: munlockall */
+int64_t mm_mincore(struct task *t, uint64_t addr, uint64_t len, uint64_t vec); /* mm_incore.c */
 int64_t mm_msync(struct task *t, uint64_t addr, uint64_t len, int flags);
 /* Is all of the range mapped? 0 or -ENOMEM */
 int mm_check_mapped(struct mm *m, uint64_t addr, uint64_t len);

@@ -24,8 +24,6 @@ static enum treatment treatment(int advice) {
   case MADV_RANDOM:
   case MADV_SEQUENTIAL:
   case MADV_WILLNEED:
-  case MADV_COLD:
-  case MADV_PAGEOUT:
   case MADV_MERGEABLE:
   case MADV_UNMERGEABLE:
   case MADV_COLLAPSE:
@@ -33,6 +31,8 @@ static enum treatment treatment(int advice) {
   case MADV_DONTNEED:
   case MADV_DONTNEED_LOCKED:
   case MADV_FREE:
+  case MADV_COLD:
+  case MADV_PAGEOUT:
   case MADV_POPULATE_READ:
   case MADV_POPULATE_WRITE:
     return T_ORDER;
@@ -81,6 +81,8 @@ static int allowed(const struct area *a, int advice) {
     return -EINVAL;
   switch (advice) {
   case MADV_DONTNEED:
+  case MADV_COLD:
+  case MADV_PAGEOUT:
     return a->flags & MAP_LOCKED ? -EINVAL : 0;
   case MADV_FREE:
     return a->host_fd >= 0 || (a->flags & (MAP_LOCKED | MAP_SHARED)) ? -EINVAL : 0;
@@ -200,7 +202,35 @@ static uint64_t unlocked_pages(struct mm *m, uint64_t start, uint64_t end) {
   return n;
 }
 
-int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, bool lock) {
+/* mlock(2) brings the pages in, and complains where that fails (__mlock_posix_error_return()). The stack, which is
+ * mapped as large as it may get, is left alone. */
+static int populate(struct task *t, struct mm *m, uint64_t start, uint64_t end) {
+  int r = 0;
+  for (struct area *a = mm_find_next_borrow(m, start); a && a->start < end; a = RB_NEXT(area_tree, &m->areas, a)) {
+    if (area_special(a) || a->kind == AREA_STACK)
+      continue;
+    if (!(a->prot & (PROT_READ | PROT_WRITE))) {
+      r = -ENOMEM;
+      continue;
+    }
+    bool write = (a->prot & PROT_WRITE) && !(a->flags & MAP_SHARED);
+    uint64_t from = a->start > start ? a->start : start, to = a->end < end ? a->end : end;
+    int e = order_advice(t, from, to, write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    if (!e)
+      e = plat_flush(t->ctx);
+    if (e == -ESRCH)
+      return e;
+    if (e)
+      r = e == -ENOMEM ? -EAGAIN : -ENOMEM;
+    a = mm_find_borrow(m, from); /* it parked, but the lock is held */
+    if (!a)
+      break;
+  }
+  return r;
+}
+
+int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, int mode) {
+  bool lock = mode != MM_UNLOCK;
   uint64_t start = PAGE_DOWN(addr);
   if (len > UINT64_MAX - PAGE_SIZE || PAGE_ALIGN(len + (addr - start)) < len)
     return -EINVAL;
@@ -219,6 +249,8 @@ int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, bool lock) {
     r = -ENOMEM;
   if (!r)
     r = lock_range(t, m, start, end, lock, &dead);
+  if (!r && mode == MM_LOCK)
+    r = populate(t, m, start, end);
   fmutex_unlock(&m->lock);
   area_free_dead(dead);
   return r;
@@ -238,6 +270,7 @@ int64_t mm_mlockall(struct task *t, int flags) {
   struct area *dead = NULL;
   fmutex_lock(&m->lock);
   m->lock_future = flags & MCL_FUTURE ? MAP_LOCKED : 0;
+  m->lock_on_fault = flags & MCL_ONFAULT;
   if ((flags & MCL_CURRENT) || !flags) {
     struct area *a;
     RB_FOREACH(a, area_tree, &m->areas) {
@@ -245,6 +278,8 @@ int64_t mm_mlockall(struct task *t, int flags) {
         area_set_flags(m, a, flags ? a->flags | MAP_LOCKED : a->flags & ~MAP_LOCKED);
     }
     area_merge(m, 0, UINT64_MAX, &dead);
+    if (flags && !(flags & MCL_ONFAULT))
+      populate(t, m, 0, UINT64_MAX);
   }
   fmutex_unlock(&m->lock);
   area_free_dead(dead);

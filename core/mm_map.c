@@ -145,6 +145,13 @@ static bool overcommits(const struct kernel *k, uint64_t len, int prot, int flag
   return (area_is_data(prot, flags, kind) || (flags & MAP_SHARED && kind == AREA_SHM)) && len > k->mem_total;
 }
 
+/* Locked memory is brought in at once, unless locked by mlockall(MCL_ONFAULT). */
+static bool populates(const struct mm *m, const struct area *a, int flags) {
+  if (flags & MAP_POPULATE)
+    return !(flags & MAP_NONBLOCK);
+  return (a->flags & MAP_LOCKED) && ((flags & MAP_LOCKED) || !m->lock_on_fault);
+}
+
 static int64_t map_locked(struct task *t, struct mm *m, struct area *tmpl, uint64_t addr, uint64_t len, int flags) {
   int64_t at = choose_checked(m, addr, len, flags, tmpl->kind == AREA_ANON);
   if (at < 0)
@@ -166,7 +173,7 @@ static int64_t map_locked(struct task *t, struct mm *m, struct area *tmpl, uint6
   tmpl->start = start;
   tmpl->end = end;
   if (!r)
-    r = mm_place(m, t->ctx, tmpl, flags & MAP_POPULATE);
+    r = mm_place(m, t->ctx, tmpl, populates(m, tmpl, flags) ? MAP_POPULATE : 0);
   if (!r)
     r = mm_commit(t, m);
   if (r < 0 && (dead || r != -ENOMEM || mm_find_borrow(m, start))) {
@@ -384,7 +391,7 @@ static bool brk_grow(struct task *t, struct mm *m, uint64_t from, uint64_t to) {
                       .host_fd = -1};
   if ((tmpl.flags & MAP_LOCKED) && mm_check_locked(t, m, (to - from) / PAGE_SIZE))
     return false;
-  if (mm_place(m, t->ctx, &tmpl, 0))
+  if (mm_place(m, t->ctx, &tmpl, populates(m, &tmpl, 0) ? MAP_POPULATE : 0))
     return false;
   if (!mm_commit(t, m))
     return true;

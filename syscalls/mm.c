@@ -43,10 +43,10 @@ SYSCALL_HANDLER(msync) {
   return mm_msync(t, a[0], a[1], (int)a[2]);
 }
 SYSCALL_HANDLER(mlock) {
-  return mm_mlock(t, a[0], a[1], true);
+  return mm_mlock(t, a[0], a[1], MM_LOCK);
 }
 SYSCALL_HANDLER(munlock) {
-  return mm_mlock(t, a[0], a[1], false);
+  return mm_mlock(t, a[0], a[1], MM_UNLOCK);
 }
 SYSCALL_HANDLER(munlockall) {
   return mm_mlockall(t, 0);
@@ -59,7 +59,7 @@ SYSCALL_HANDLER(mremap) {
 SYSCALL_HANDLER(mlock2) {
   if ((int)a[2] & ~1 /* MLOCK_ONFAULT */)
     return -EINVAL;
-  return mm_mlock(t, a[0], a[1], true);
+  return mm_mlock(t, a[0], a[1], (int)a[2] ? MM_LOCK_ONFAULT : MM_LOCK);
 }
 
 SYSCALL_HANDLER(mlockall) {
@@ -68,27 +68,8 @@ SYSCALL_HANDLER(mlockall) {
   return mm_mlockall(t, (int)a[0]);
 }
 
-/* The host cannot be asked cheaply which pages are in memory; Linux itself says "resident" where it does not want to
- * tell. */
 SYSCALL_HANDLER(mincore) {
-  static const unsigned char ones[PAGE_SIZE] = {[0 ... PAGE_SIZE - 1] = 1};
-  if (a[0] & (PAGE_SIZE - 1))
-    return -EINVAL;
-  if (!access_ok(a[0], a[1]))
-    return -ENOMEM;
-  uint64_t pages = PAGE_ALIGN(a[1]) / PAGE_SIZE, vec = a[2];
-  if (!access_ok(vec, pages))
-    return -EFAULT;
-  if (mm_check_mapped(t->mm, a[0], PAGE_ALIGN(a[1])) < 0)
-    return -ENOMEM;
-  while (pages) {
-    size_t n = pages < sizeof ones ? pages : sizeof ones;
-    if (copy_to_user(vec, ones, n) < 0)
-      return -EFAULT;
-    vec += n;
-    pages -= n;
-  }
-  return 0;
+  return mm_mincore(t, a[0], a[1], a[2]);
 }
 
 /* remap_file_pages(2) has been mmap in disguise since Linux 4.0. */
@@ -97,7 +78,7 @@ SYSCALL_HANDLER(remap_file_pages) {
   if (a[2] || start + size <= start || pgoff + size / PAGE_SIZE < pgoff || pgoff > INT64_MAX / PAGE_SIZE)
     return -EINVAL;
   struct area *ar = mm_find_borrow(t->mm, start);
-  if (!ar || !(ar->flags & MAP_SHARED) || !ar->file || ar->kind != AREA_FILE || start + size > ar->end)
+  if (!ar || !(ar->flags & MAP_SHARED) || !ar->file || start + size > ar->end)
     return -EINVAL;
   AUTO_FILE f = file_get(ar->file);
   int flags = MAP_SHARED | MAP_FIXED | (int)(a[4] & MAP_NONBLOCK) | (ar->flags & MAP_LOCKED);

@@ -257,6 +257,10 @@ int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned sea
     r = tmpfs_truncate(i, (off_t)len);
   if (!r)
     r = vfs_open_kernel(&p, O_RDWR, out);
+  if (!r && ((*out)->fmode & FMODE_WRITER)) { /* the descriptor that makes it does not count: it can be run (ETXTBSY) */
+    (*out)->fmode &= ~FMODE_WRITER;
+    i->write_count--;
+  }
   inode_put(i);
   if (p.dentry)
     dentry_put(p.dentry);
