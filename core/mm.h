@@ -35,9 +35,9 @@ struct area { /* vm_area_struct */
   off_t off;         /* offset of start in the guest's file */
   int advice;        /* AREA_DONTFORK, … in force */
   struct area_owner *owner; /* or NULL */
-  int host_fd;       /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
-  off_t host_off;    /* offset of start in host_fd */
-  uint8_t *checked;  /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
+  int host_fd;      /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
+  off_t host_off;   /* offset of start in host_fd */
+  uint8_t *checked; /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
   int64_t checked_at;     /* when that bitmap was started; it is believed for some seconds */
   struct area *dead_next; /* areas taken out of the tree, waiting to be freed outside of it */
 };
@@ -65,7 +65,7 @@ struct mm {
   struct file *exe; /* /proc/PID/exe; counted */
   int nareas;
   int lock_future;             /* mlockall(MCL_FUTURE): MAP_LOCKED for new areas, else 0 */
-  bool lock_on_fault;              /* … with MCL_ONFAULT: not brought in at once */
+  bool lock_on_fault;          /* … with MCL_ONFAULT: not brought in at once */
   bool aslr_off;               /* personality(ADDR_NO_RANDOMIZE) at exec */
   uint64_t gap_from, gap_hole; /* no gap above gap_from (below mmap_top) is larger than gap_hole: see area.c */
   struct mm_moved {            /* the last mremap that moved, kept to undo it if the host refuses */
@@ -111,7 +111,7 @@ void mm_stack_limit(struct task *t);
 
 enum { MM_UNLOCK, MM_LOCK, MM_LOCK_ONFAULT };
 int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, int mode);
-int64_t mm_mlockall(struct task *t, int flags); /* flags 0: munlockall */
+int64_t mm_mlockall(struct task *t, int flags);                                /* flags 0: munlockall */
 int64_t mm_mincore(struct task *t, uint64_t addr, uint64_t len, uint64_t vec); /* mm_incore.c */
 int64_t mm_msync(struct task *t, uint64_t addr, uint64_t len, int flags);
 /* Is all of the range mapped? 0 or -ENOMEM */

@@ -201,8 +201,12 @@ int64_t mm_mmap(struct task *t, uint64_t addr, uint64_t len, int prot, int flags
   }
   if (type != MAP_SHARED && type != MAP_PRIVATE)
     return -EINVAL;
+  if ((flags & MAP_TYPE) == MAP_SHARED_VALIDATE && !f)
+    return -EINVAL;
+  if ((flags & MAP_SYNC) && f && type == MAP_SHARED)
+    return -EOPNOTSUPP; /* no file system here is DAX */
   if (flags & MAP_HUGETLB)
-    return -ENOMEM; /* no page is reserved in any pool */
+    return f ? -EINVAL : -ENOMEM; /* no page is reserved in any pool */
   flags = (flags & ~MAP_TYPE) | type;
   if (len > UINT64_MAX - PAGE_SIZE)
     return -ENOMEM;

@@ -54,10 +54,18 @@ size_t tmpfs_room(const struct inode *i, off_t off, size_t len) {
   return end - from < len ? end - from : len;
 }
 
-static int write_all(int fd, const char *p, size_t n) {
-  size_t at = 0;
-  while (at < n) {
-    ssize_t r = pwrite(fd, p + at, n - at, (off_t)at);
+/* Pages of zeroes stay holes, as they are in Linux where nobody wrote them. *dense: none was found. */
+static int write_pages(int fd, const char *p, size_t n, bool *dense) {
+  static const char zeroes[TMPFS_BLOCK];
+  *dense = true;
+  for (size_t at = 0; at < n;) {
+    size_t len = n - at < TMPFS_BLOCK ? n - at : TMPFS_BLOCK;
+    if (!memcmp(p + at, zeroes, len)) {
+      *dense = false;
+      at += len;
+      continue;
+    }
+    ssize_t r = pwrite(fd, p + at, len, (off_t)at);
     if (r < 0)
       return -errno;
     at += (size_t)r;
@@ -69,17 +77,18 @@ int tmpfs_to_memfd(struct inode *i) {
   struct tmpfs_node *n = tmpfs_node(i);
   if (n->file.fd >= 0)
     return 0;
+  bool dense = false;
   int fd = memfd_create("tmpfs", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (fd < 0)
     return -errno;
   int r = ftruncate(fd, i->size) ? -errno : 0;
   if (!r && n->file.buf)
-    r = write_all(fd, n->file.buf, (size_t)i->size);
+    r = write_pages(fd, n->file.buf, (size_t)i->size, &dense);
   if (r) {
     close(fd);
     return r;
   }
-  n->file.dense = n->file.buf ? i->size : 0;
+  n->file.dense = n->file.buf && dense ? i->size : 0;
   free(n->file.buf);
   n->file.buf = NULL;
   n->file.cap = 0;

@@ -5,11 +5,30 @@ static void each(const char *kind, char *p) {
   static const struct {
     int n;
     const char *name;
-  } adv[] = {{0, "NORMAL"},     {1, "RANDOM"},     {2, "SEQUENTIAL"},     {3, "WILLNEED"},       {4, "DONTNEED"},
-             {8, "FREE"},       {9, "REMOVE"},     {10, "DONTFORK"},      {11, "DOFORK"},        {12, "MERGEABLE"},
-             {13, "UNMERGEABLE"}, {16, "DONTDUMP"}, {17, "DODUMP"},        {18, "WIPEONFORK"},    {19, "KEEPONFORK"},
-             {20, "COLD"},      {21, "PAGEOUT"},   {22, "POPULATE_READ"}, {23, "POPULATE_WRITE"}, {24, "DONTNEED_LOCKED"},
-             {5, "5"},          {6, "6"},          {200, "200"},          {-1, "-1"}};
+  } adv[] = {{0, "NORMAL"},
+             {1, "RANDOM"},
+             {2, "SEQUENTIAL"},
+             {3, "WILLNEED"},
+             {4, "DONTNEED"},
+             {8, "FREE"},
+             {9, "REMOVE"},
+             {10, "DONTFORK"},
+             {11, "DOFORK"},
+             {12, "MERGEABLE"},
+             {13, "UNMERGEABLE"},
+             {16, "DONTDUMP"},
+             {17, "DODUMP"},
+             {18, "WIPEONFORK"},
+             {19, "KEEPONFORK"},
+             {20, "COLD"},
+             {21, "PAGEOUT"},
+             {22, "POPULATE_READ"},
+             {23, "POPULATE_WRITE"},
+             {24, "DONTNEED_LOCKED"},
+             {5, "5"},
+             {6, "6"},
+             {200, "200"},
+             {-1, "-1"}};
   for (unsigned i = 0; i < sizeof adv / sizeof *adv; i++)
     say("%s %s: %s", kind, adv[i].name, madvise(p, PG, adv[i].n) ? ename(errno) : "ok");
 }

@@ -77,8 +77,4 @@ int main(void) {
 
   res("hint at 4096", mmap((void *)4096, PG, rw, an, -1, 0));
   res("kernel half", mmap((void *)0xffff800000000000, PG, rw, an | MAP_FIXED, -1, 0));
-  CHILD("users: low addresses") {
-    become_user(1000);
-    res("4096", mmap((void *)4096, PG, rw, an | MAP_FIXED, -1, 0));
-  }
 }

@@ -18,8 +18,8 @@ int main(void) {
   char *room = mmap(NULL, 64 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   munmap(room, 64 << 20);
   char *top = room + (48 << 20);
-  char *g = mmap(top - 4 * PG, 4 * PG, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED, -1, 0);
+  char *g = mmap(top - 4 * PG, 4 * PG, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_FIXED,
+                 -1, 0);
   YES(g == top - 4 * PG);
   TRY("inside", g[0] = 1);
   TRY("a page below", *(volatile char *)(g - 1) = 2);
