@@ -2,6 +2,7 @@
 #include "kernel.h"
 #include "timers.h"
 #include "uaccess.h"
+#include <linux/capability.h>
 #include <stdlib.h>
 
 /* clockid_t of CPU clocks, include/linux/posix-timers.h: ~pid << 3 | per-thread bit | what is counted. */
@@ -146,9 +147,14 @@ int clock_resolution(struct task *t, clockid_t id, int64_t *ns) {
 
 int clock_can_sleep(struct task *t, clockid_t id) {
   int64_t now;
+  if (id < 0 && (id & CPUCLOCK_WHICH) == CPUCLOCK_FD)
+    return -EOPNOTSUPP; /* clocks of devices: there are none, and none could */
   int err = clock_read(t, id, &now);
   if (err)
     return err;
+  /* They could wake the machine: fs/timerfd.c has the same rule. */
+  if ((id == CLOCK_REALTIME_ALARM || id == CLOCK_BOOTTIME_ALARM) && !cred_has_cap(t->cred, CAP_WAKE_ALARM))
+    return -EPERM;
   return id == CLOCK_MONOTONIC_RAW || id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC_COARSE ? -EOPNOTSUPP : 0;
 }
 

@@ -73,12 +73,17 @@ void futex_dequeue(struct futex_table *tab, struct futex_waiter *w) {
   w->queued = false;
 }
 
+/* -EINVAL where it meets those who wait for a PI lock: they are woken by other operations. */
 static int wake_key(struct futex_table *tab, const struct futex_key *key, int n, uint32_t bitset) {
   struct futex_queue *q = &tab->bucket[futex_key_hash(key)];
   int woken = 0;
   for (struct futex_waiter *w = TAILQ_FIRST(q), *next; w && woken < n; w = next) {
     next = TAILQ_NEXT(w, link);
-    if (!futex_key_eq(&w->key, key) || w->owner || !(w->bitset & bitset))
+    if (!futex_key_eq(&w->key, key))
+      continue;
+    if (w->owner || w->requeue_pi)
+      return -EINVAL;
+    if (!(w->bitset & bitset))
       continue;
     futex_dequeue(tab, w);
     w->woken = true;
@@ -147,7 +152,7 @@ int64_t futex_wake(struct task *t, uint64_t uaddr, bool priv, int n, uint32_t bi
   return wake_key(t->k->futexes, &key, n > 0 ? n : 1, bitset); /* Linux wakes one for 0 too */
 }
 
-int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int nwake, int nrequeue,
+int64_t futex_requeue(struct task *t, uint64_t from, bool priv, uint64_t to, bool to_priv, int nwake, int nrequeue,
                       const uint32_t *cmp) {
   struct futex_key k1, k2;
   struct file *h1, *h2;
@@ -160,7 +165,7 @@ int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int
     return -EFAULT;
   int r = futex_key_get(t, from, priv, &k1, &h1);
   if (!r)
-    r = futex_key_get(t, to, priv, &k2, &h2);
+    r = futex_key_get(t, to, to_priv, &k2, &h2);
   if (r < 0)
     return r;
   if (cmp && word != *cmp)
@@ -169,15 +174,19 @@ int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int
   if (!tab)
     return 0;
   int done = nwake ? wake_key(tab, &k1, nwake, FUTEX_BITSET_ALL) : 0, moved = 0;
-  if (futex_key_eq(&k1, &k2))
+  if (done < 0 || futex_key_eq(&k1, &k2))
     return done;
   struct futex_queue *q = &tab->bucket[futex_key_hash(&k1)];
   struct file *old[64]; /* dropped afterwards: file_put may park */
   int nold = 0;
   for (struct futex_waiter *w = TAILQ_FIRST(q), *next; w && moved < nrequeue; w = next) {
     next = TAILQ_NEXT(w, link);
-    if (!futex_key_eq(&w->key, &k1) || w->owner)
+    if (!futex_key_eq(&w->key, &k1))
       continue;
+    if (w->owner || w->requeue_pi) {
+      done = -EINVAL;
+      break;
+    }
     if (w->hold && nold == 64)
       break; /* the rest stays: waiters of either address are woken by somebody in the end */
     if (w->hold)
@@ -188,7 +197,7 @@ int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int
   }
   while (nold)
     file_put(old[--nold]);
-  return done + moved;
+  return done < 0 ? done : done + moved;
 }
 
 static bool op_compares(int cmp, int32_t old, int32_t arg) {
@@ -215,7 +224,7 @@ int64_t futex_wake_op(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv
   struct futex_key k1, k2;
   struct file *hold;
   uint32_t old;
-  if (op >= sizeof ops / sizeof *ops || cmp > FUTEX_OP_CMP_GE)
+  if (op >= sizeof ops / sizeof *ops)
     return -ENOSYS;
   if (enc >> 31) /* FUTEX_OP_OPARG_SHIFT */
     arg = (int32_t)(1u << (arg & 31));
@@ -230,12 +239,15 @@ int64_t futex_wake_op(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv
     r = futex_key_get(t, uaddr, priv, &k1, &hold);
   if (!r)
     r = futex_key_get(t, uaddr2, priv, &k2, &hold);
+  if (!r && cmp > FUTEX_OP_CMP_GE)
+    r = -ENOSYS; /* after the operation, as Linux does */
   if (r < 0 || !t->k->futexes)
     return r;
   r = wake_key(t->k->futexes, &k1, nwake > 0 ? nwake : 1, FUTEX_BITSET_ALL);
-  if (op_compares((int)cmp, (int32_t)old, cmparg))
-    r += wake_key(t->k->futexes, &k2, nwake2 > 0 ? nwake2 : 1, FUTEX_BITSET_ALL);
-  return r;
+  if (r < 0 || !op_compares((int)cmp, (int32_t)old, cmparg))
+    return r;
+  int more = wake_key(t->k->futexes, &k2, nwake2 > 0 ? nwake2 : 1, FUTEX_BITSET_ALL);
+  return more < 0 ? more : r + more;
 }
 
 /* ---- futex_waitv ---- */

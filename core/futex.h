@@ -34,8 +34,10 @@ struct futex_waiter { /* lives on the waiting fiber's stack (or heap) while it i
   bool queued, woken;
   /* PI */
   struct task *task;
-  int owner; /* tid that holds the lock; 0: no PI waiter */
-  bool died; /* the lock came from a dead owner */
+  int owner;       /* tid that holds the lock; 0: no PI waiter */
+  bool died;       /* the lock came from a dead owner */
+  bool requeue_pi; /* in FUTEX_WAIT_REQUEUE_PI, for the lock of key2; `owner` says whether it was moved there */
+  struct futex_key key2;
 };
 TAILQ_HEAD(futex_queue, futex_waiter);
 struct futex_table {
@@ -48,11 +50,15 @@ struct futex_table *futex_table(struct kernel *k); /* made at first use; NULL: n
 /* The operations. Deadlines as loop.h's. They park. */
 int64_t futex_wait(struct task *t, uint64_t uaddr, bool priv, uint32_t val, uint32_t bitset, int64_t deadline);
 int64_t futex_wake(struct task *t, uint64_t uaddr, bool priv, int n, uint32_t bitset);
-int64_t futex_requeue(struct task *t, uint64_t from, uint64_t to, bool priv, int nwake, int nrequeue,
+int64_t futex_requeue(struct task *t, uint64_t from, bool priv, uint64_t to, bool to_priv, int nwake, int nrequeue,
                       const uint32_t *cmp);
 int64_t futex_wake_op(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv, int nwake, int nwake2, uint32_t op);
 int64_t futex_lock_pi(struct task *t, uint64_t uaddr, bool priv, int64_t deadline, bool try_only);
 int64_t futex_unlock_pi(struct task *t, uint64_t uaddr, bool priv);
+int64_t futex_wait_requeue_pi(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv, uint32_t val, uint32_t bitset,
+                              int64_t deadline);
+int64_t futex_cmp_requeue_pi(struct task *t, uint64_t uaddr, uint64_t uaddr2, bool priv, int nwake, int nrequeue,
+                             uint32_t cmp);
 
 struct futex_want { /* one of futex_waitv(2) */
   uint64_t uaddr;

@@ -35,7 +35,8 @@ SYSCALL_HANDLER(futex) {
   int64_t deadline = NO_DEADLINE;
   if (realtime && cmd != FUTEX_WAIT_BITSET && cmd != FUTEX_WAIT_REQUEUE_PI && cmd != FUTEX_LOCK_PI2)
     return -ENOSYS;
-  if (cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_LOCK_PI || cmd == FUTEX_LOCK_PI2) {
+  if (cmd == FUTEX_WAIT || cmd == FUTEX_WAIT_BITSET || cmd == FUTEX_WAIT_REQUEUE_PI || cmd == FUTEX_LOCK_PI ||
+      cmd == FUTEX_LOCK_PI2) {
     clockid_t clock = realtime || cmd == FUTEX_LOCK_PI ? CLOCK_REALTIME : CLOCK_MONOTONIC;
     int r = read_deadline(a[3], cmd != FUTEX_WAIT, clock, &deadline);
     if (r < 0)
@@ -51,9 +52,9 @@ SYSCALL_HANDLER(futex) {
   case FUTEX_WAKE_BITSET:
     return futex_wake(t, uaddr, priv, (int)val, val3);
   case FUTEX_REQUEUE:
-    return futex_requeue(t, uaddr, a[4], priv, (int)val, (int)a[3], NULL);
+    return futex_requeue(t, uaddr, priv, a[4], priv, (int)val, (int)a[3], NULL);
   case FUTEX_CMP_REQUEUE:
-    return futex_requeue(t, uaddr, a[4], priv, (int)val, (int)a[3], &val3);
+    return futex_requeue(t, uaddr, priv, a[4], priv, (int)val, (int)a[3], &val3);
   case FUTEX_WAKE_OP:
     return futex_wake_op(t, uaddr, a[4], priv, (int)val, (int)a[3], val3);
   case FUTEX_LOCK_PI:
@@ -63,15 +64,25 @@ SYSCALL_HANDLER(futex) {
     return futex_lock_pi(t, uaddr, priv, NO_DEADLINE, true);
   case FUTEX_UNLOCK_PI:
     return futex_unlock_pi(t, uaddr, priv);
+  case FUTEX_WAIT_REQUEUE_PI:
+    return futex_wait_requeue_pi(t, uaddr, a[4], priv, val, FUTEX_BITSET_ALL, deadline);
+  case FUTEX_CMP_REQUEUE_PI:
+    return futex_cmp_requeue_pi(t, uaddr, a[4], priv, (int)val, (int)a[3], val3);
   }
-  return -ENOSYS; /* FUTEX_WAIT_REQUEUE_PI, FUTEX_CMP_REQUEUE_PI: no libc uses them any more */
+  return -ENOSYS;
+}
+
+struct user_waitv { /* struct futex_waitv of the ABI */
+  uint64_t val, uaddr;
+  uint32_t flags, reserved;
+};
+
+static bool futex2_flags_ok(uint32_t flags) {
+  return (flags & ~FUTEX2_PRIVATE_K) == FUTEX2_SIZE_U32_K;
 }
 
 SYSCALL_HANDLER(futex_waitv) {
-  struct {
-    uint64_t val, uaddr;
-    uint32_t flags, reserved;
-  } in[FUTEX_WAITV_MAX_K];
+  struct user_waitv in[FUTEX_WAITV_MAX_K];
   struct futex_want want[FUTEX_WAITV_MAX_K];
   unsigned n = (unsigned)a[1];
   clockid_t clock = (clockid_t)a[4];
@@ -86,11 +97,49 @@ SYSCALL_HANDLER(futex_waitv) {
   if (r < 0)
     return r;
   for (unsigned i = 0; i < n; i++) {
-    if ((in[i].flags & ~FUTEX2_PRIVATE_K) != FUTEX2_SIZE_U32_K || in[i].reserved || in[i].val > UINT32_MAX)
+    if (!futex2_flags_ok(in[i].flags) || in[i].reserved || in[i].val > UINT32_MAX)
       return -EINVAL;
     want[i] = (struct futex_want){in[i].uaddr, (uint32_t)in[i].val, in[i].flags & FUTEX2_PRIVATE_K};
   }
   return futex_waitv(t, want, (int)n, deadline);
+}
+
+/* ---- the calls of Linux 6.7 ---- */
+
+SYSCALL_HANDLER(futex_wake) {
+  uint64_t mask = a[1];
+  int n = (int)a[2];
+  if (!futex2_flags_ok((uint32_t)a[3]) || mask > UINT32_MAX || !mask)
+    return -EINVAL;
+  if (!n)
+    return a[0] & 3 ? -EINVAL : 0;
+  return futex_wake(t, a[0], a[3] & FUTEX2_PRIVATE_K, n, (uint32_t)mask);
+}
+
+SYSCALL_HANDLER(futex_wait) {
+  uint64_t val = a[1], mask = a[2];
+  clockid_t clock = (clockid_t)a[5];
+  int64_t deadline;
+  if (!futex2_flags_ok((uint32_t)a[3]) || val > UINT32_MAX || mask > UINT32_MAX || !mask)
+    return -EINVAL;
+  if (a[4] && clock != CLOCK_MONOTONIC && clock != CLOCK_REALTIME)
+    return -EINVAL;
+  int r = read_deadline(a[4], true, clock, &deadline);
+  return r < 0 ? r : futex_wait(t, a[0], a[3] & FUTEX2_PRIVATE_K, (uint32_t)val, (uint32_t)mask, deadline);
+}
+
+SYSCALL_HANDLER(futex_requeue) {
+  struct user_waitv w[2];
+  if (a[1] || !a[0])
+    return -EINVAL;
+  if (copy_from_user(w, a[0], sizeof w) < 0)
+    return -EFAULT;
+  for (int i = 0; i < 2; i++)
+    if (!futex2_flags_ok(w[i].flags) || w[i].reserved || w[i].val > UINT32_MAX)
+      return -EINVAL;
+  uint32_t cmp = (uint32_t)w[0].val;
+  return futex_requeue(t, w[0].uaddr, w[0].flags & FUTEX2_PRIVATE_K, w[1].uaddr, w[1].flags & FUTEX2_PRIVATE_K,
+                       (int)a[2], (int)a[3], &cmp);
 }
 
 SYSCALL_HANDLER(set_robust_list) {

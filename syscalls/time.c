@@ -74,7 +74,7 @@ SYSCALL_HANDLER(nanosleep) {
 
 SYSCALL_HANDLER(clock_nanosleep) {
   struct timespec ts;
-  int err = (int)a[0] == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : clock_can_sleep(t, (clockid_t)a[0]);
+  int err = (int)a[0] == CLOCK_THREAD_CPUTIME_ID ? -EOPNOTSUPP : clock_can_sleep(t, (clockid_t)a[0]);
   if (err)
     return err;
   if (get_user(&ts, a[2]))
@@ -83,13 +83,17 @@ SYSCALL_HANDLER(clock_nanosleep) {
   return clock_sleep(t, (clockid_t)a[0], absolute, &ts, absolute ? 0 : a[3]);
 }
 
+/* Bits of include/linux/timex.h */
+#define ADJ_ADJTIME_MODE 0x8000u
+#define ADJ_SINGLESHOT_MODE 1u
+
 /* The read half: guests cannot steer the host's clock, but NTP clients and sshd ask for its state. */
 static int64_t read_timex(struct task *t, uint64_t utx) {
   struct timex tx;
   if (get_user(&tx, utx))
     return -EFAULT;
-  if (tx.modes)
-    return -EPERM;
+  if (tx.modes && tx.modes != ADJ_OFFSET_SS_READ)
+    return (tx.modes & ADJ_ADJTIME_MODE) && !(tx.modes & ADJ_SINGLESHOT_MODE) ? -EINVAL : -EPERM;
   int64_t ns;
   clock_read(t, CLOCK_REALTIME, &ns);
   tx = (struct timex){.status = STA_UNSYNC,
@@ -109,7 +113,9 @@ SYSCALL_HANDLER(adjtimex) {
 
 SYSCALL_HANDLER(clock_adjtime) {
   int64_t now;
-  if (clock_read(t, (clockid_t)a[0], &now))
+  clockid_t id = (clockid_t)a[0];
+  bool cpu = id < 0 && (id & 3) != 3; /* whoever's */
+  if (!cpu && clock_read(t, id, &now))
     return -EINVAL;
   return (int)a[0] == CLOCK_REALTIME ? read_timex(t, a[1]) : -EOPNOTSUPP;
 }
