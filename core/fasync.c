@@ -19,21 +19,21 @@ static bool may_signal(const struct file *f, const struct process *p) {
                                       f->owner_uid == c->uid));
 }
 
-static void signal_owner(const struct fasync *a, struct process *p, int code, uint32_t events) {
-  int sig = a->f->owner_sig;
+static void signal_owner(const struct file *f, int fd, struct process *p, int code, uint32_t events) {
+  int sig = f->owner_sig;
   siginfo_t info = {.si_signo = sig, .si_code = code};
-  if (!may_signal(a->f, p))
+  if (!may_signal(f, p))
     return;
   info.si_band = events;
-  info.si_fd = a->fd;
+  info.si_fd = fd;
   /* Without F_SETSIG, or when its queue is full, plain SIGIO. */
   if (!sig || send_signal_process(p, sig, &info))
     send_signal_process(p, SIGIO, NULL);
 }
 
-static void tell(const struct fasync *a, int code, uint32_t events) {
+void file_signal_owner(const struct file *f, int fd, int code, uint32_t events) {
   struct kernel *k = kernel_current();
-  int who = a->f->owner_pid;
+  int who = f->owner_pid;
   struct pid *pid = who ? pid_find_borrow(k, who < 0 ? -who : who) : NULL;
   struct process *p;
   if (!pid)
@@ -41,11 +41,11 @@ static void tell(const struct fasync *a, int code, uint32_t events) {
   if (who > 0) {
     p = pid->process ? pid->process : pid->task ? pid->task->proc : NULL;
     if (p)
-      signal_owner(a, p, code, events);
+      signal_owner(f, fd, p, code, events);
     return;
   }
   LIST_FOREACH(p, &pid->pgrp, pgrp_link)
-  signal_owner(a, p, code, events);
+  signal_owner(f, fd, p, code, events);
 }
 
 static bool fire(struct wait_entry *e, uint32_t events) {
@@ -54,11 +54,11 @@ static bool fire(struct wait_entry *e, uint32_t events) {
   if (!events)
     events = EPOLLIN | EPOLLOUT;
   if (events & (EPOLLIN | EPOLLPRI) && file_can_read(f))
-    tell(a, POLL_IN, EPOLLIN | EPOLLRDNORM);
+    file_signal_owner(f, a->fd, POLL_IN, EPOLLIN | EPOLLRDNORM);
   else if (events & EPOLLOUT && file_can_write(f))
-    tell(a, POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
+    file_signal_owner(f, a->fd, POLL_OUT, EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND);
   else if (events & (EPOLLHUP | EPOLLERR))
-    tell(a, POLL_HUP, EPOLLHUP | EPOLLERR);
+    file_signal_owner(f, a->fd, POLL_HUP, EPOLLHUP | EPOLLERR);
   return false;
 }
 

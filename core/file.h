@@ -126,6 +126,8 @@ ssize_t file_write(struct file *f, struct uio *u, off_t *pos);
 uint32_t file_poll(struct file *f);
 /* O_ASYNC was set or cleared through descriptor fd: SIGIO to the owner when f->wq is woken. 0 or -ENOMEM. */
 int file_set_async(struct file *f, int fd, bool on);
+/* send_sigio() of Linux: F_SETSIG's signal, or SIGIO, to whom F_SETOWN named; code: POLL_IN and so on. */
+void file_signal_owner(const struct file *f, int fd, int code, uint32_t events);
 
 /* ---- descriptor table (files_struct) ---- */
 struct fdtable {

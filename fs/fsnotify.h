@@ -32,3 +32,8 @@ void fsnotify_unmount(struct super *sb);
 int inotify_new(struct kernel *k, int flags, struct file **out);      /* IN_NONBLOCK */
 int inotify_add(struct file *f, const struct path *p, uint32_t mask); /* the watch descriptor */
 int inotify_rm(struct file *f, int wd);
+
+/* ---- fcntl(2), F_NOTIFY ---- */
+int dnotify_set(struct task *t, struct file *f, int fd, unsigned long arg);
+/* A descriptor of files was closed; f->inode is set. */
+void dnotify_close(struct file *f, const struct fdtable *files);

@@ -1,4 +1,4 @@
-#include "fsnotify.h"
+#include "fsnotify_marks.h"
 #include "anon.h"
 #include "../core/errno.h"
 #include "../core/uaccess.h"
@@ -23,10 +23,6 @@ struct watch {
   struct inode *inode;   /* counted */
   LIST_ENTRY(watch) inode_link;
   UT_hash_handle hh;
-};
-
-struct marks { /* inode.fsnotify */
-  LIST_HEAD(, watch) head;
 };
 
 struct inotify {
@@ -92,12 +88,8 @@ static void pop_event(struct inotify *in) {
 /* ---- watches ---- */
 
 static void watch_remove(struct watch *w) {
-  struct marks *m = w->inode->fsnotify;
   LIST_REMOVE(w, inode_link);
-  if (LIST_EMPTY(&m->head)) {
-    w->inode->fsnotify = NULL;
-    free(m);
-  }
+  marks_drop(w->inode);
   HASH_DEL(w->in->watches, w);
   inode_put(w->inode);
   dentry_put(w->dentry);
@@ -112,6 +104,8 @@ static void watch_end(struct watch *w) {
 static void tell(struct inode *i, uint32_t mask, uint32_t cookie, const char *name, bool unlinked) {
   struct marks *m = i ? i->fsnotify : NULL;
   struct watch *w, *next;
+  if (m && !LIST_EMPTY(&m->dnotify) && (name || mask & IN_ISDIR))
+    dnotify_tell(i, mask);
   for (w = m ? LIST_FIRST(&m->head) : NULL; w; w = next) {
     next = LIST_NEXT(w, inode_link);
     if (!(mask & IN_ALL_EVENTS & w->mask) && !(mask & IN_UNMOUNT))
@@ -122,11 +116,14 @@ static void tell(struct inode *i, uint32_t mask, uint32_t cookie, const char *na
     if (w->mask & IN_ONESHOT)
       watch_end(w);
   }
+  if (m)
+    marks_drop(i);
 }
 
 static void end_watches(struct inode *i) {
-  while (i->fsnotify)
-    watch_end(LIST_FIRST(&((struct marks *)i->fsnotify)->head));
+  struct marks *m;
+  while ((m = i->fsnotify) && !LIST_EMPTY(&m->head))
+    watch_end(LIST_FIRST(&m->head));
 }
 
 /* ---- what the VFS tells ---- */
@@ -156,6 +153,8 @@ void fsnotify_move(struct inode *old_dir, const char *old_name, struct inode *ne
   tell(old_dir, IN_MOVED_FROM | isdir, cookie, old_name, false);
   tell(new_dir, IN_MOVED_TO | isdir, cookie, new_name, false);
   tell(moved, IN_MOVE_SELF, 0, NULL, false);
+  if (old_dir == new_dir)
+    tell(old_dir, MARK_RENAME, 0, old_name, false);
 }
 
 void fsnotify_unlinked(struct inode *i, bool links_left) {
@@ -307,16 +306,12 @@ int inotify_add(struct file *f, const struct path *p, uint32_t mask) {
   if (HASH_COUNT(in->watches) >= MAX_WATCHES || in->last_wd == INT32_MAX)
     return -ENOSPC;
   w = calloc(1, sizeof *w);
-  struct marks *m = i->fsnotify;
-  if (!m && (m = calloc(1, sizeof *m)))
-    LIST_INIT(&m->head);
+  struct marks *m = marks_of(i);
   if (!w || !m) {
     free(w);
-    if (!i->fsnotify)
-      free(m);
+    marks_drop(i);
     return -ENOMEM;
   }
-  i->fsnotify = m;
   *w = (struct watch){
       .wd = ++in->last_wd, .mask = mask, .in = in, .dentry = dentry_get(p->dentry), .inode = inode_get(i)};
   LIST_INSERT_HEAD(&m->head, w, inode_link);

@@ -114,7 +114,9 @@ static void release_file(struct file *f) {
     mount_put(f->mnt);
 }
 
-static void close_locks(struct file *f, struct fdtable *t) {
+static void descriptor_closed(struct file *f, struct fdtable *t) {
+  if (f->inode->fsnotify)
+    dnotify_close(f, t);
   if (!f->inode->locks)
     return;
   locks_close(f, t);
@@ -236,7 +238,7 @@ void vfs_install_hooks(struct kernel *k) {
   k->hooks.fs_ctx_put = fs_ctx_put_hook;
   k->hooks.fs_ctx_dup = fs_ctx_dup_hook;
   file_vfs_release = release_file;
-  file_vfs_close = close_locks;
+  file_vfs_close = descriptor_closed;
   file_vfs_write_prepare = write_prepare;
   file_vfs_done = io_done;
   file_epoll_release = epoll_file_release;

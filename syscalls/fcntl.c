@@ -1,4 +1,5 @@
 /* fcntl(2), flock(2), and the requests of ioctl(2) that hold for every file. */
+#include "../fs/fsnotify.h"
 #include "../fs/pipe.h"
 #include "path.h"
 #include <asm/ioctls.h>
@@ -135,6 +136,8 @@ static int64_t fcntl_open(struct task *t, struct file *f, int fd, int cmd, uint6
     return f->owner_sig;
   case F_SETSIG:
     return set_signal(f, arg);
+  case F_NOTIFY:
+    return dnotify_set(t, f, fd, (unsigned long)arg);
   case F_GETLEASE:
     return F_UNLCK;
   case F_SETLEASE:
