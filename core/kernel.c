@@ -78,6 +78,7 @@ struct kernel *kernel_new(struct loop *l) {
   LIST_INIT(&k->processes);
   k->pid_max = PID_MAX;
   k->sysctl = (struct kernel_sysctl)KERNEL_SYSCTL_DEFAULTS;
+  k->aio_max_nr = 65536;
   k->log_fd = -1;
   k->next_anon_ino = 1;
   k->dmesg_cap = DMESG_CAP;

@@ -86,6 +86,7 @@ struct kernel {
   size_t dmesg_len, dmesg_cap;
 
   struct kernel_sysctl sysctl;
+  uint64_t aio_nr, aio_max_nr; /* requests that io_setup(2) promised room for; fs.aio-max-nr */
 
   int ncpus;
   uint64_t mem_total, mem_limit; /* bytes; limit of the cgroup or total */

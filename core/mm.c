@@ -12,6 +12,8 @@ struct mm *mm_get(struct mm *m) {
 void mm_put(struct mm *m) {
   if (!m || !ref_put(&m->ref))
     return;
+  if (m->aio)
+    m->aio_free(m->aio);
   struct area *dead = NULL, *a;
   while ((a = RB_ROOT(&m->areas))) {
     RB_REMOVE(area_tree, &m->areas, a);
@@ -44,6 +46,7 @@ struct mm *mm_dup(struct mm *m) {
   n->lock = fresh;
   RB_INIT(&n->areas);
   n->as = NULL;
+  n->aio = NULL; /* contexts are not inherited: io_setup(2) */
   n->nareas = 0;
   n->total_vm = n->peak_vm = n->locked_vm = n->data_vm = n->stack_vm = 0;
   n->lock_future = 0;

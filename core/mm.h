@@ -63,6 +63,8 @@ struct mm {
   uint64_t auxv[64];                               /* as given to the program: /proc/PID/auxv */
   int nauxv;
   struct file *exe; /* /proc/PID/exe; counted */
+  void *aio;        /* fs/aio.c: contexts of io_setup(2), or NULL */
+  void (*aio_free)(void *aio);
   int nareas;
   int lock_future;             /* mlockall(MCL_FUTURE): MAP_LOCKED for new areas, else 0 */
   bool lock_on_fault;          /* … with MCL_ONFAULT: not brought in at once */

@@ -11,6 +11,9 @@
 /* ---- fs/eventfd.c ---- */
 int eventfd_new(struct kernel *k, unsigned initval, int flags, struct file **out); /* EFD_SEMAPHORE, EFD_NONBLOCK */
 
+/* The counter grows by n (as far as it can), as from the kernel. Does not park. -EINVAL if f is no eventfd. */
+int eventfd_add(struct file *f, uint64_t n);
+
 /* ---- fs/timerfd.c ---- */
 int timerfd_new(struct kernel *k, clockid_t clock, int flags, struct file **out); /* TFD_NONBLOCK */
 /* -EINVAL if f is no timerfd. old may be NULL. flags: TFD_TIMER_ABSTIME, TFD_TIMER_CANCEL_ON_SET */

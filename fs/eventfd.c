@@ -56,6 +56,17 @@ static uint32_t event_poll(struct file *f) {
   return (e->count ? EPOLLIN | EPOLLRDNORM : 0) | (e->count < UINT64_MAX - 1 ? EPOLLOUT | EPOLLWRNORM : 0);
 }
 
+int eventfd_add(struct file *f, uint64_t n) {
+  if (f->ops->read != event_read)
+    return -EINVAL;
+  struct eventfd *e = f->priv;
+  uint64_t room = UINT64_MAX - e->count;
+  e->count += n < room ? n : room;
+  if (n)
+    waitq_wake(&e->wq, EPOLLIN | EPOLLRDNORM);
+  return 0;
+}
+
 static void event_release(struct file *f) {
   struct eventfd *e = f->priv;
   waitq_destroy(&e->wq);

@@ -194,18 +194,46 @@ static int file_nr_show(struct inode *i, struct sbuf *b) {
 static const struct synth_ent inotify_entries[] = {
     TEXT("max_queued_events", "16384"), TEXT("max_user_instances", "128"), TEXT("max_user_watches", "65536"), {0}};
 static const struct synth_ent epoll_entries[] = {TEXT("max_user_watches", "1048576"), {0}};
+static int aio_max_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%llu\n", (unsigned long long)synth_kernel(i)->aio_max_nr);
+  return 0;
+}
+static ssize_t aio_max_store(struct inode *i, char *buf, size_t n) {
+  char *end;
+  long v = strtol(buf, &end, 10);
+  if (end == buf || v < 0 || v > 1 << 20) /* every request costs the Sentry memory */
+    return -EINVAL;
+  synth_kernel(i)->aio_max_nr = (uint64_t)v;
+  return (ssize_t)n;
+}
+static int aio_nr_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%llu\n", (unsigned long long)synth_kernel(i)->aio_nr);
+  return 0;
+}
+
 static const struct synth_ent fs_entries[] = {
-    TEXT("aio-max-nr", "65536"),       TEXT("aio-nr", "0"),
-    DIR("epoll", epoll_entries),       TEXT("file-max", "9223372036854775807"),
-    SHOW("file-nr", file_nr_show),     DIR("inotify", inotify_entries),
-    TEXT("lease-break-time", "45"),    TEXT("leases-enable", "1"),
-    TEXT("mount-max", "100000"),       DIR("mqueue", proc_mqueue_entries),
-    TEXT("nr_open", "1048576"),        TEXT("overflowgid", "65534"),
-    TEXT("overflowuid", "65534"),      TEXT("pipe-max-size", "1048576"),
-    TEXT("pipe-user-pages-hard", "0"), TEXT("pipe-user-pages-soft", "16384"),
-    TEXT("protected_fifos", "1"),      TEXT("protected_hardlinks", "1"),
-    TEXT("protected_regular", "2"),    TEXT("protected_symlinks", "1"),
-    TEXT("suid_dumpable", "0"),        {0},
+    {.name = "aio-max-nr", .mode = RW, .show = aio_max_show, .store = aio_max_store},
+    SHOW("aio-nr", aio_nr_show),
+    DIR("epoll", epoll_entries),
+    TEXT("file-max", "9223372036854775807"),
+    SHOW("file-nr", file_nr_show),
+    DIR("inotify", inotify_entries),
+    TEXT("lease-break-time", "45"),
+    TEXT("leases-enable", "1"),
+    TEXT("mount-max", "100000"),
+    DIR("mqueue", proc_mqueue_entries),
+    TEXT("nr_open", "1048576"),
+    TEXT("overflowgid", "65534"),
+    TEXT("overflowuid", "65534"),
+    TEXT("pipe-max-size", "1048576"),
+    TEXT("pipe-user-pages-hard", "0"),
+    TEXT("pipe-user-pages-soft", "16384"),
+    TEXT("protected_fifos", "1"),
+    TEXT("protected_hardlinks", "1"),
+    TEXT("protected_regular", "2"),
+    TEXT("protected_symlinks", "1"),
+    TEXT("suid_dumpable", "0"),
+    {0},
 };
 
 /* ---- values that somebody obeys: one or two integers of struct kernel_sysctl ---- */
