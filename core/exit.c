@@ -24,6 +24,7 @@
 #include "fiber.h"
 #include "ipc/ipc.h"
 #include "kernel.h"
+#include "ptrace.h"
 #include "seccomp.h"
 #include "task.h"
 #include "timers.h"
@@ -38,7 +39,9 @@ static void kill_task(struct task *t) {
   if (t->exiting)
     return;
   t->killed = true;
-  t->stop_wanted = false;
+  t->stop_wanted = t->stop_uncounted = false;
+  if (t->pt)
+    t->pt->killed_again = true;
   task_notify_signal(t);
 }
 
@@ -154,6 +157,11 @@ static bool notify_death(struct process *p) {
 /* May free p. Whoever waits looks again in both cases: for the zombie, or to find that there is no child left. */
 static void announce(struct process *p) {
   struct process *parent = p->parent;
+  p->announce_due = false;
+  if (p->leader->ptracer) { /* the parent's turn comes when the tracer has waited for it */
+    ptrace_notify_tracer(p->leader, exit_cause(p->exit_code));
+    return;
+  }
   if (notify_death(p))
     process_reap(p);
   if (parent)
@@ -217,7 +225,8 @@ static void reparent_children(struct process *p) {
     send_pdeath(p, c);
     c->exit_signal = SIGCHLD; /* nobody may choose what init is sent */
     if (c->zombie) {
-      announce(c);
+      if (!c->leader->ptracer && !c->announce_due)
+        announce(c);
     } else {
       hangup_orphaned_pgrp(c, p, NULL);
     }
@@ -249,7 +258,7 @@ static void reap_zombie_children(struct process *p) {
   struct process *c, *next;
   for (c = LIST_FIRST(&p->children); c; c = next) {
     next = LIST_NEXT(c, sibling);
-    if (c->zombie)
+    if (c->zombie && !c->announce_due)
       process_reap(c);
   }
 }
@@ -288,12 +297,17 @@ static void zombify(struct process *p) {
   waitq_wake_all(&p->pid->wq, EPOLLIN | EPOLLRDNORM);
   if (p->injected && k->hooks.process_reaped)
     k->hooks.process_reaped(p);
-  announce(p);
+  if (p->nthreads > 1)
+    p->announce_due = true; /* zombie threads that their tracers have not waited for */
+  else
+    announce(p);
 }
 
 void process_reap(struct process *p) {
   struct kernel *k = p->k;
   struct task *leader = p->leader;
+  if (leader->ptracer)
+    ptrace_unlink(leader);
   if (p->parent)
     LIST_REMOVE(p, sibling);
   p->parent = NULL;
@@ -381,16 +395,35 @@ static void release_thread(struct task *t) {
   task_free(t);
 }
 
+static void wake_dethreading(struct process *p) {
+  if (p->dethreading && p->dethreading->fiber)
+    fiber_wake(p->dethreading->fiber);
+}
+
+/* May free t and its process. */
+void ptrace_finish_tracee(struct task *t) {
+  struct process *p = t->proc;
+  ptrace_unlink(t);
+  if (t != p->leader) {
+    release_thread(t);
+    wake_dethreading(p);
+    if (p->announce_due && p->nthreads == 1)
+      announce(p);
+  } else if (p->zombie && !p->announce_due) {
+    announce(p);
+  }
+}
+
 static void finish(struct task *t) {
   struct process *p = t->proc;
   t->fiber = NULL;
-  if (t != p->leader)
+  t->state = TASK_ZOMBIE;
+  if (t != p->leader && t->ptracer)
+    ptrace_notify_tracer(t, exit_cause(p->group_exit ? p->exit_code : t->exit_code));
+  else if (t != p->leader)
     release_thread(t);
-  else
-    t->state = TASK_ZOMBIE;
   fiber_set_local(NULL);
-  if (p->dethreading && p->dethreading->fiber)
-    fiber_wake(p->dethreading->fiber);
+  wake_dethreading(p);
   if (--p->nunfinished == 0)
     zombify(p);
 }
@@ -398,7 +431,10 @@ static void finish(struct task *t) {
 void task_exit(struct task *t, int wait_status) {
   struct process *p = t->proc;
   struct process *hold = process_get(p);
+  if (t->pt)
+    ptrace_exit(t, wait_status);
   signal_task_leaves(t);
+  ptrace_tracer_exits(t);
   t->in_guest = false;
   if (--p->nlive == 0) {
     /* exit(2) of the last thread is what the process ends with. */
@@ -448,6 +484,10 @@ static void take_over_leader(struct task *t) {
     if (c->parent_thread == old)
       c->parent_thread = t;
   }
+  if (old->ptracer)
+    waitq_wake_all(&old->ptracer->proc->child_wait, 0);
+  if (t->pt)
+    t->pt->old_tid = old->tid->nr;
   task_free(old);
 }
 
@@ -472,7 +512,8 @@ int task_dethread(struct task *t) {
       kill_task(o);
   }
   t->killable = true;
-  while (p->nunfinished > 1 && !t->killed)
+  /* Zombie threads count until their tracers have waited for them; the leader is released below. */
+  while ((p->nunfinished > 1 || p->nthreads > (p->leader == t ? 1 : 2)) && !t->killed)
     fiber_park();
   t->killable = false;
   p->dethreading = NULL;

@@ -9,11 +9,13 @@
 #include "fiber.h"
 #include "ipc/ipc.h"
 #include "kernel.h"
+#include "ptrace.h"
 #include "seccomp.h"
 #include "task.h"
 #include "timers.h"
 #include "uaccess.h"
 #include <linux/capability.h>
+#include <linux/ptrace.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,6 +93,7 @@ struct task *task_alloc(struct kernel *k, struct process *p, struct task *from) 
 }
 
 void task_free(struct task *t) {
+  ptrace_free(t);
   if (t->tid && t->tid->task == t)
     t->tid->task = NULL;
   signal_flush_pending(&t->pending);
@@ -382,6 +385,12 @@ static void publish(struct task *t, struct task *c, const struct clone_args_k *a
 
 static void start_child(struct task *c, struct plat_ctx *ctx, bool thread) {
   c->ctx = ctx;
+  if (c->ptracer) { /* it stops before it returns from its clone */
+    if (thread && c->proc->stop_ordered)
+      signal_join_stop(c);
+    task_start(c);
+    return;
+  }
   plat_set_task(ctx, c);
   c->in_guest = true;
   plat_return(ctx, 0);
@@ -426,6 +435,7 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
   if (err)
     return err;
   struct process *p = c->proc;
+  ptrace_before_fork(t);
   err = fork_context(t, c, a, &ctx);
   if (!err)
     err = recheck(t, a->flags);
@@ -449,6 +459,9 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
       process_put(p);
     return err;
   }
+  int event = t->ptracer ? ptrace_clone_event(t, a->flags, a->exit_signal) : 0;
+  if (t->ptracer && (event || (a->flags & CLONE_PTRACE)) && ptrace_auto_attach(t, c))
+    event = 0; /* out of memory: the child goes untraced */
   publish(t, c, a);
   int nr = c->tid->nr;
   struct vfork_wait w = {.done = false};
@@ -456,7 +469,16 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
   if (a->flags & CLONE_VFORK)
     c->vfork_done = &w.q;
   start_child(c, ctx, thread);
-  if (a->flags & CLONE_VFORK)
+  if (event) {
+    ptrace_view(t, true, -ENOSYS);
+    ptrace_event(t, event, (uint64_t)nr);
+  }
+  if (a->flags & CLONE_VFORK) {
     vfork_wait(t, c, &w);
+    if (w.done && ptrace_event_enabled(t, PTRACE_EVENT_VFORK_DONE)) {
+      ptrace_view(t, true, -ENOSYS);
+      ptrace_event(t, PTRACE_EVENT_VFORK_DONE, (uint64_t)nr);
+    }
+  }
   return nr;
 }

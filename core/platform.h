@@ -111,6 +111,9 @@ void plat_return(struct plat_ctx *c, int64_t ret);
 void plat_resume(struct plat_ctx *c);
 /* First entry of a fresh context into guest code: all other registers zero, FPU as after FNINIT, MXCSR 0x1f80. */
 void plat_enter(struct plat_ctx *c, uint64_t ip, uint64_t sp);
+/* The same, but the context stops again before its first instruction: it is then stopped as at PLAT_INTERRUPTED, with
+ * its registers to be read and changed. 0 or -ESRCH. Parks. */
+int plat_enter_stopped(struct plat_ctx *c, uint64_t ip, uint64_t sp);
 /* Ends this thread, and with the last thread the process. The context is gone after the call. The first thread of a
  * host process stays parked on the host until the others are gone, so that its id goes on naming the address space. */
 void plat_exit(struct plat_ctx *c);
@@ -173,7 +176,14 @@ ssize_t plat_readv(struct plat_as *as, const struct iovec *local, int nl, const 
 ssize_t plat_writev(struct plat_as *as, const struct iovec *local, int nl, const struct iovec *remote, int nr);
 
 /* ---- what the host's procfs knows of an address space (proc(5)): page protections do not bind it ---- */
-enum plat_look { PLAT_LOOK_MEM, PLAT_LOOK_STATUS, PLAT_LOOK_SMAPS, PLAT_LOOK_PAGEMAP, PLAT_LOOK_CLEAR_REFS, PLAT_LOOKS };
+enum plat_look {
+  PLAT_LOOK_MEM,
+  PLAT_LOOK_STATUS,
+  PLAT_LOOK_SMAPS,
+  PLAT_LOOK_PAGEMAP,
+  PLAT_LOOK_CLEAR_REFS,
+  PLAT_LOOKS
+};
 /* The descriptor kept for it, borrowed until the next park; -ENOENT: none yet, *pid is the host process whose file it
  * would be; -ESRCH. */
 int plat_look_fd(struct plat_as *as, enum plat_look what, int *pid);
@@ -208,9 +218,16 @@ int plat_push_signal(struct plat_ctx *c, const struct plat_sigframe *f, enum pla
 struct plat_regs { /* the order of struct user_regs_struct's general registers that exist in a sigcontext */
   uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip, eflags;
 };
-/* Parks: a context stopped in a system call may first have to be brought into the stub. */
+/*
+ * Parks: a context stopped in a system call may first have to be brought into the stub. RIP is always behind the call's
+ * instruction, RAX holds its number until a result is settled. plat_set_regs() with `settled`: RIP and RAX are what the
+ * guest goes on with, and plat_resume() ends the event; without: the call is still open, plat_return() sets RAX.
+ */
 int plat_get_regs(struct plat_ctx *c, struct plat_regs *r);
-int plat_set_regs(struct plat_ctx *c, const struct plat_regs *r);
+int plat_set_regs(struct plat_ctx *c, const struct plat_regs *r, bool settled);
+/* While set, rt_sigreturn is also reported as a PLAT_SYSCALL event, before any register has changed. plat_resume() lets
+ * it go on to its PLAT_SIGRETURN. The guest can forge or suppress it for itself. Parks. */
+int plat_set_traced(struct plat_ctx *c, bool on);
 /* The FS and GS base of a stopped context (arch_prctl). The caller has checked that the base is a guest address. Park.
  */
 int plat_set_fsbase(struct plat_ctx *c, uint64_t base);
@@ -228,9 +245,9 @@ int plat_get_thread_cpu(struct plat_ctx *c, uint64_t *ns); /* CLOCK_THREAD_CPUTI
 
 /*
  * The vector state of a stopped context in the host's signal frame layout: FXSAVE's 512 bytes, or the XSAVE area in its
- * standard form (without the frame's trailing magic). Its size, at most `cap`; *features: what the host saves, 0 without
- * XSAVE. Setting takes exactly that size, of a state that the caller has checked as Linux checks a signal frame's: the
- * host process dies of anything else. Park.
+ * standard form (without the frame's trailing magic). Its size, at most `cap`; *features: what the host saves, 0
+ * without XSAVE. Setting takes exactly that size, of a state that the caller has checked as Linux checks a signal
+ * frame's: the host process dies of anything else. Park.
  */
 ssize_t plat_get_fpstate(struct plat_ctx *c, void *buf, size_t cap, uint64_t *features);
 int plat_set_fpstate(struct plat_ctx *c, const void *buf, size_t len);

@@ -2,12 +2,12 @@
 #include "errno.h"
 #include "kernel.h"
 #include "task.h"
+#include <cpuid.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define USER_CS 0x33 /* of 64-bit code on every Linux */
 #define USER_DS 0x2b
-#define EFLAGS_USER 0x50dd5ul /* CF PF AF ZF SF TF DF OF RF AC */
 #define EFLAGS_IF 0x200ul
 #define MXCSR_OFF 24
 #define MXCSR_MASK_OFF 28
@@ -56,45 +56,6 @@ int regset_get_gp(struct task *t, struct regset_gp *r) {
   return 0;
 }
 
-int regset_set_gp(struct task *t, const struct regset_gp *r) {
-  struct plat_regs p;
-  uint64_t max = plat_layout(t->k->plat)->max, fs, gs;
-  if (r->fs_base >= max || r->gs_base >= max)
-    return -EIO;
-  int err = plat_get_regs(t->ctx, &p);
-  if (!err)
-    err = plat_get_fsbase(t->ctx, &fs);
-  if (!err)
-    err = plat_get_gsbase(t->ctx, &gs);
-  if (!err && fs != r->fs_base)
-    err = plat_set_fsbase(t->ctx, r->fs_base);
-  if (!err && gs != r->gs_base)
-    err = plat_set_gsbase(t->ctx, r->gs_base);
-  if (err)
-    return err;
-  p = (struct plat_regs){
-      .r8 = r->r8,
-      .r9 = r->r9,
-      .r10 = r->r10,
-      .r11 = r->r11,
-      .r12 = r->r12,
-      .r13 = r->r13,
-      .r14 = r->r14,
-      .r15 = r->r15,
-      .rdi = r->rdi,
-      .rsi = r->rsi,
-      .rbp = r->rbp,
-      .rbx = r->rbx,
-      .rdx = r->rdx,
-      .rax = r->rax,
-      .rcx = r->rcx,
-      .rsp = r->rsp,
-      .rip = r->rip,
-      .eflags = (p.eflags & ~EFLAGS_USER) | (r->eflags & EFLAGS_USER),
-  };
-  return plat_set_regs(t->ctx, &p);
-}
-
 /* The whole vector state as the host saved it: the XSAVE area, or the 512 bytes of FXSAVE. */
 struct state {
   uint8_t *buf;
@@ -106,6 +67,32 @@ static void state_free(struct state *s) {
 }
 #define AUTO_STATE __attribute__((cleanup(state_free))) struct state
 
+/* What the CPU takes a part for that XSTATE_BV calls initial: a frame pushed before has left old bytes there. */
+static void complete_state(struct state *s) {
+  static const uint32_t mxcsr = 0x1f80;
+  uint8_t *b = s->buf;
+  uint64_t bv;
+  memcpy(&bv, b + HEADER_OFF, sizeof bv);
+  if (!(bv & 1)) { /* as after FNINIT; MXCSR belongs to the others */
+    memset(b, 0, MXCSR_OFF);
+    b[0] = 0x7f;
+    b[1] = 0x03;
+    memset(b + 32, 0, 128);
+  }
+  if (!(bv & 2))
+    memset(b + 160, 0, 256);
+  if (!(bv & 6))
+    memcpy(b + MXCSR_OFF, &mxcsr, sizeof mxcsr);
+  for (unsigned i = 2; i < 63; i++) {
+    unsigned len, off, flags, d;
+    if (!(s->features >> i & 1) || (bv >> i & 1))
+      continue;
+    __cpuid_count(0xd, i, len, off, flags, d);
+    if (off >= HEADER_END && off <= s->len && len <= s->len - off)
+      memset(b + off, 0, len);
+  }
+}
+
 static int read_state(struct task *t, struct state *s) {
   s->buf = calloc(1, REGSET_XSTATE_MAX);
   if (!s->buf)
@@ -114,6 +101,8 @@ static int read_state(struct task *t, struct state *s) {
   if (n < 0)
     return (int)n;
   s->len = (size_t)n;
+  if (s->len >= HEADER_END)
+    complete_state(s);
   return 0;
 }
 
@@ -138,19 +127,6 @@ int regset_get_fp(struct task *t, struct regset_fp *fp) {
   memset(s.buf + SW_OFF, 0, SW_END - SW_OFF);
   memcpy(fp->fxsave, s.buf, sizeof fp->fxsave);
   return 0;
-}
-
-int regset_set_fp(struct task *t, const struct regset_fp *fp) {
-  AUTO_STATE s = {0};
-  int err = read_state(t, &s);
-  if (err)
-    return err;
-  if (!mxcsr_ok(s.buf, fp->fxsave))
-    return -EINVAL;
-  put_legacy(s.buf, fp->fxsave);
-  if (s.len >= HEADER_END)
-    s.buf[HEADER_OFF] |= 3; /* x87 and SSE are in use */
-  return plat_set_fpstate(t->ctx, s.buf, s.len);
 }
 
 ssize_t regset_get_xstate(struct task *t, void *out, size_t cap) {

@@ -30,13 +30,8 @@ struct regset_fp {
  * the register holds (of a call not yet answered: the number too; a tracer's entry stop shows -ENOSYS instead).
  */
 int regset_get_gp(struct task *t, struct regset_gp *r);
-/* Selectors, and EFLAGS outside of what user space may change, stay as they are. -EIO: a base that is no user address.
- */
-int regset_set_gp(struct task *t, const struct regset_gp *r);
-
-/* NT_FPREGSET: the 512 bytes of FXSAVE. Setting: -EINVAL for a bad MXCSR. */
+/* NT_FPREGSET: the 512 bytes of FXSAVE. */
 int regset_get_fp(struct task *t, struct regset_fp *fp);
-int regset_set_fp(struct task *t, const struct regset_fp *fp);
 
 /*
  * NT_X86_XSTATE: the XSAVE area in its standard form; bytes 464–471 hold the features that the host saves (XCR0). The

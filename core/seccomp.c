@@ -1,5 +1,6 @@
 /* Filters: attaching, inheriting, judging. Listeners are in seccomp_notify.c, the interpreter in bpf_classic.c. */
 #include "seccomp.h"
+#include "ptrace.h"
 #include "bpf_classic.h"
 #include "errno.h"
 #include "kernel.h"
@@ -344,8 +345,7 @@ static bool carry_out(struct task *t, const struct plat_call *c, const struct se
   case SECCOMP_RET_USER_NOTIF:
     return seccomp_ask_listener(t, by, d, ret);
   case SECCOMP_RET_TRACE:
-    *ret = -ENOSYS; /* nobody traces */
-    return false;
+    return true; /* the tracer has been asked already: ask_tracer() */
   case SECCOMP_RET_KILL_THREAD:
     log_verdict(t, d->nr, verdict);
     if (t->proc->nlive > 1)
@@ -364,7 +364,23 @@ static bool strict_allows(int64_t nr) {
   return nr == __NR_read || nr == __NR_write || nr == __NR_exit || nr == __NR_rt_sigreturn;
 }
 
-bool seccomp_enter(struct task *t, const struct plat_call *c, int64_t *ret) {
+/* The tracer may make another call of it, which the filters judge again. */
+static bool ask_tracer(struct task *t, struct seccomp_filter *chain, struct plat_call *c, struct seccomp_data *d,
+                       uint32_t data, int64_t *ret) {
+  if (!ptrace_event_seccomp(t, c, data, ret)) {
+    *ret = -ENOSYS;
+    return false;
+  }
+  if (c->nr < 0)
+    return false;
+  struct seccomp_filter *by;
+  d->nr = (int)c->nr;
+  memcpy(d->args, c->arg, sizeof d->args);
+  uint32_t verdict = judge(chain, d, &by);
+  return carry_out(t, c, d, verdict, by, ret);
+}
+
+bool seccomp_enter(struct task *t, struct plat_call *c, int64_t *ret) {
   if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
     if (strict_allows(c->nr))
       return true;
@@ -380,7 +396,11 @@ bool seccomp_enter(struct task *t, const struct plat_call *c, int64_t *ret) {
   if (chain->needs_ip)
     d.instruction_pointer = guest_ip(t, c);
   uint32_t verdict = judge(chain, &d, &by);
-  bool go = carry_out(t, c, &d, verdict, by, ret);
+  bool go;
+  if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)
+    go = ask_tracer(t, chain, c, &d, verdict & SECCOMP_RET_DATA, ret);
+  else
+    go = carry_out(t, c, &d, verdict, by, ret);
   seccomp_filter_put(chain);
   return go;
 }

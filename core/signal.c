@@ -164,7 +164,7 @@ sigset64_t signal_pending_set(const struct task *t) {
 }
 
 bool signal_pending(const struct task *t) {
-  return t->killed || t->stop_wanted || ((t->pending.set | t->proc->pending.set) & ~t->blocked);
+  return t->killed || t->stop_wanted || t->ptrace_trap || ((t->pending.set | t->proc->pending.set) & ~t->blocked);
 }
 
 /* ---- masks ---- */
@@ -209,8 +209,9 @@ void signal_task_leaves(struct task *t) {
   t->exiting = true;
   if (t->stop_wanted) {
     struct process *p = t->proc;
-    t->stop_wanted = false;
-    if (p->stop_count > 0 && --p->stop_count == 0 && p->stop_ordered && p->nstopped > 0) {
+    bool counted = !t->stop_uncounted;
+    t->stop_wanted = t->stop_uncounted = false;
+    if (counted && p->stop_count > 0 && --p->stop_count == 0 && p->stop_ordered && p->nstopped > 0) {
       p->stopped = true;
       p->stop_reported = false;
       process_notify_parent(p, CLD_STOPPED);

@@ -97,6 +97,9 @@ sigset64_t signal_pending_set(const struct task *t); /* rt_sigpending(2): privat
 void signal_begin_stop(struct task *t, int sig);
 /* A group stop under way: t, new, takes part in it. */
 void signal_join_stop(struct task *t);
+/* t takes its part in a group stop that is under way. True: with it the stop is complete, which the parent is to be
+ * told. */
+bool signal_join_complete(struct task *t);
 /* Stops under way: t takes part, parks until SIGCONT or its death. */
 void signal_stop_here(struct task *t);
 void signal_task_leaves(struct task *t); /* t exits: group stops must not wait for it; shared signals go to others */

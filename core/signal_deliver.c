@@ -5,6 +5,7 @@
 #include "errno.h"
 #include "fiber.h"
 #include "kernel.h"
+#include "ptrace.h"
 #include "signal.h"
 #include "task.h"
 
@@ -20,15 +21,16 @@ void signal_join_stop(struct task *t) {
     return;
   t->stop_wanted = true;
   p->stop_count++;
+  if (t->ptracer && t->pt->seized)
+    ptrace_trap_notify(t);
   task_notify_signal(t);
 }
 
 void signal_begin_stop(struct task *t, int sig) {
   struct process *p = t->proc;
-  if (!p->stop_ordered) {
+  if (!p->stopped)
     p->stop_sig = sig;
-    p->stop_ordered = true;
-  }
+  p->stop_ordered = true;
   struct task *o;
   LIST_FOREACH(o, &p->threads, thread_link) {
     if (o->state != TASK_STOPPED)
@@ -36,18 +38,27 @@ void signal_begin_stop(struct task *t, int sig) {
   }
 }
 
-void signal_stop_here(struct task *t) {
+bool signal_join_complete(struct task *t) {
   struct process *p = t->proc;
-  t->stop_wanted = false;
+  bool counted = !t->stop_uncounted;
+  t->stop_wanted = t->stop_uncounted = false;
   if (!p->stop_ordered)
-    return;
+    return false;
   p->nstopped++;
+  if (!counted || p->stop_count <= 0 || --p->stop_count > 0)
+    return false;
+  p->stopped = true;
+  p->stop_reported = false;
+  return true;
+}
+
+void signal_stop_here(struct task *t) {
+  bool complete = signal_join_complete(t);
+  if (!t->proc->stop_ordered)
+    return;
   t->state = TASK_STOPPED;
-  if (p->stop_count > 0 && --p->stop_count == 0) {
-    p->stopped = true;
-    p->stop_reported = false;
-    process_notify_parent(p, CLD_STOPPED);
-  }
+  if (complete)
+    process_notify_parent(t->proc, CLD_STOPPED);
   t->killable = true;
   /* SIGCONT sets the state back and wakes. */
   while (t->state == TASK_STOPPED && !t->killed)
@@ -121,6 +132,8 @@ static int push_handler(struct task *t, int sig, const siginfo_t *info, struct d
   enum plat_how how = PLAT_AS_IS;
   if (d->from_syscall && !d->pushed)
     how = after_handler(&a, ret);
+  if (t->pt && ptrace_before_push(t, d->from_syscall && !d->pushed, *ret, how))
+    how = PLAT_AS_IS;
   int err = plat_push_signal(t->ctx, &f, how, *ret);
   if (err)
     return err;
@@ -138,6 +151,8 @@ static int push_handler(struct task *t, int sig, const siginfo_t *info, struct d
   if (!(a.flags & SA_NODEFER))
     mask |= sigbit(sig);
   signal_set_blocked(t, mask);
+  if (t->pt)
+    ptrace_after_push(t);
   return 0;
 }
 
@@ -190,8 +205,15 @@ bool signal_deliver(struct task *t, bool from_syscall, int64_t *ret) {
   for (;;) {
     if (t->killed)
       break;
-    if (t->stop_wanted) {
-      signal_stop_here(t);
+    if (t->ptracer)
+      ptrace_view(t, d.from_syscall && !d.pushed, *ret);
+    if (t->stop_wanted || t->ptrace_trap) {
+      if (t->ptracer)
+        ptrace_jobctl_trap(t);
+      else
+        signal_stop_here(t);
+      if (t->pt && !d.pushed)
+        ptrace_sync(t, &d.from_syscall, ret);
       continue;
     }
     siginfo_t info;
@@ -201,6 +223,13 @@ bool signal_deliver(struct task *t, bool from_syscall, int64_t *ret) {
         break;
       signal_restore_temp_mask(t); /* which may let another one through */
       continue;
+    }
+    if (t->ptracer && sig != SIGKILL) {
+      sig = ptrace_signal(t, sig, &info);
+      if (!d.pushed)
+        ptrace_sync(t, &d.from_syscall, ret);
+      if (!sig)
+        continue;
     }
     uint64_t handler = t->sighand->action[sig - 1].handler;
     if (handler == (uint64_t)SIG_IGN)

@@ -2,6 +2,7 @@
 #include "errno.h"
 #include "fiber.h"
 #include "kernel.h"
+#include "ptrace.h"
 #include "signal.h"
 #include "task.h"
 #include "user.h"
@@ -44,6 +45,8 @@ static bool from_above(const siginfo_t *info) {
 static bool drop_ignored(const struct process *p, const struct task *t, int sig, bool force) {
   if ((t->blocked | t->sigwait) & sigbit(sig))
     return false; /* the action may change before it is unblocked */
+  if (t->ptracer && sig != SIGKILL)
+    return false; /* the tracer may want to know */
   if (p->unkillable && t->sighand->action[sig - 1].handler == (uint64_t)SIG_DFL &&
       !(force && (SIGSET_KERNEL_ONLY & sigbit(sig))))
     return true;
@@ -58,11 +61,13 @@ static void continue_process(struct process *p) {
   p->stop_ordered = p->stopped = false;
   p->stop_count = p->nstopped = 0;
   LIST_FOREACH(t, &p->threads, thread_link) {
-    t->stop_wanted = false;
+    t->stop_wanted = t->stop_uncounted = false;
     if (t->state == TASK_STOPPED) {
       t->state = TASK_RUNNING;
       fiber_wake(t->fiber);
     }
+    if (t->ptracer && t->pt->seized)
+      ptrace_trap_notify(t);
   }
   if (was_stopped) {
     p->continued = true;
@@ -75,8 +80,11 @@ static void continue_process(struct process *p) {
 
 /* The effects that do not depend on delivery. False: the signal is dropped. */
 static bool prepare(struct process *p, const struct task *t, int sig, bool force) {
-  if (p->group_exit || p->zombie)
+  if (p->group_exit || p->zombie) {
+    if (sig == SIGKILL)
+      ptrace_kill_again(p);
     return false;
+  }
   if (SIGSET_STOP & sigbit(sig)) {
     signal_flush(p, sigbit(SIGCONT));
   } else if (sig == SIGCONT) {
@@ -209,7 +217,7 @@ void force_signal(struct task *t, int sig, const siginfo_t *info) {
     t->blocked &= ~sigbit(sig);
   }
   /* A fault kills init as any other, once it has no handler. */
-  if (a->handler == (uint64_t)SIG_DFL)
+  if (a->handler == (uint64_t)SIG_DFL && !t->ptracer)
     t->proc->unkillable = false;
   send_signal_task(t, sig, info);
 }

@@ -77,7 +77,7 @@ struct task {
   struct fdtable *files;
   struct fs_ctx *fs;
   struct sighand *sighand;
-  struct cred *cred; /* counted */
+  struct cred *cred;              /* counted */
   struct ipc_namespace *ipc;      /* counted */
   struct sem_undo_list *sem_undo; /* SEM_UNDO, shared by CLONE_SYSVSEM; counted or NULL */
   char comm[16];
@@ -116,8 +116,8 @@ struct task {
   int64_t start_time; /* CLOCK_BOOTTIME ns */
   uint64_t nvcsw, nivcsw, min_flt, maj_flt;
   struct cpu_split cpu_before; /* used in host threads that this task has left behind (exec) */
-  uint64_t cpu_known;  /* ns used by its present host thread when that was last asked */
-  bool cpu_probe;      /* somebody wants cpu_known renewed on the way back to the guest */
+  uint64_t cpu_known;          /* ns used by its present host thread when that was last asked */
+  bool cpu_probe;              /* somebody wants cpu_known renewed on the way back to the guest */
   struct cpu_split split;
   struct io_acc { /* /proc/PID/io */
     uint64_t rchar, wchar, syscr, syscw;
@@ -132,6 +132,10 @@ struct task {
   struct task *ptracer;
   struct seccomp_filter *seccomp; /* counted, and used; core/seccomp.h */
   int seccomp_mode;               /* SECCOMP_MODE_* */
+  struct ptrace *pt;              /* as a tracee: core/ptrace.h. NULL: never traced */
+  LIST_HEAD(, ptrace) tracees;    /* as a tracer */
+  bool ptrace_trap;               /* a ptrace stop is due; counts as a pending signal */
+  bool stop_uncounted;            /* stop_wanted joins a stop that is complete: stop_count does not hold it */
   void *posix_cpu;
 };
 
@@ -151,6 +155,7 @@ struct process { /* signal_struct: what all threads of a thread group share */
   int nlive;              /* of those, the ones that have not begun to exit */
   int nusers;             /* … that may still use their context; with the last one the host process ends */
   int nunfinished;        /* … that task_exit() has not finished with; with the last one p is a zombie */
+  bool announce_due;      /* a zombie whose parent hears of it when the tracers have waited for its threads */
   struct process *parent; /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
   struct task *parent_thread; /* of `parent`: made this child, or has inherited it from a thread that ended. Borrowed */
   LIST_HEAD(, process) children;
@@ -255,6 +260,7 @@ struct wait_opts {
   uint32_t uid;
   struct rusage ru;
 };
+/* Children of t's process, and the tracees of its threads. */
 int64_t process_wait(struct task *t, struct wait_opts *w); /* the pid, 0 (WNOHANG), -ECHILD, -ERESTARTSYS */
 
 /* A child of p, or p itself as a child, changed state: see wait_child.c. */

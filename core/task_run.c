@@ -5,6 +5,7 @@
 #include "errno.h"
 #include "fiber.h"
 #include "kernel.h"
+#include "ptrace.h"
 #include "seccomp.h"
 #include "signal.h"
 #include "task.h"
@@ -25,18 +26,37 @@ static bool is_restart(int64_t ret) {
   return ret <= -ERESTARTSYS && ret >= -ERESTART_RESTARTBLOCK;
 }
 
-static int64_t make_call(struct task *t) {
+static int64_t filtered_call(struct task *t) {
   int64_t ret;
   if (t->seccomp_mode && !seccomp_enter(t, &t->ev.call, &ret))
     return ret;
   return t->k->hooks.syscall(t, &t->ev.call);
 }
 
+/* A call of a task that is or was traced. */
+static int64_t traced_call(struct task *t) {
+  int64_t ret;
+  if (!ptrace_call_enter(t, &t->ev.call, &ret))
+    ret = filtered_call(t);
+  if (ret == EXEC_DONE)
+    ret = ptrace_exec(t);
+  ptrace_call_exit(t, &ret);
+  return ret;
+}
+
+static int64_t make_call(struct task *t) {
+  return t->pt ? traced_call(t) : filtered_call(t);
+}
+
 /* The same call once more: nothing of the guest ran meanwhile, so its registers and memory need no second look. To a
- * filter the rest of a sleep is a call of its own, restart_syscall(2). */
+ * filter, and to a tracer, the rest of a sleep is a call of its own, restart_syscall(2). */
 static int64_t call_again(struct task *t, int64_t ret) {
   if (ret != -ERESTART_RESTARTBLOCK || !t->restart.fn)
     return make_call(t);
+  if (t->pt) {
+    t->ev.call.nr = __NR_restart_syscall;
+    return traced_call(t);
+  }
   struct plat_call c = t->ev.call;
   c.nr = __NR_restart_syscall;
   if (t->seccomp_mode && !seccomp_enter(t, &c, &ret))
@@ -81,20 +101,26 @@ static void to_guest(struct task *t, bool from_syscall, int64_t ret) {
       if (must_die(t))
         continue;
       if (pushed) {
+        if (t->pt)
+          ptrace_to_guest(t, false, 0);
         plat_resume(t->ctx);
         entered_guest(t);
         return;
       }
+      if (t->pt)
+        ptrace_sync(t, &from_syscall, &ret);
     }
     if (t->restore_blocked) {
       signal_restore_temp_mask(t);
       continue;
     }
-    if (!from_syscall || !is_restart(ret))
+    if (!from_syscall || !is_restart(ret) || (t->pt && t->pt->dirty))
       break;
     ret = call_again(t, ret);
   }
-  if (from_syscall)
+  if (t->pt && ptrace_to_guest(t, from_syscall, ret))
+    plat_resume(t->ctx);
+  else if (from_syscall)
     plat_return(t->ctx, ret);
   else
     plat_resume(t->ctx);
@@ -102,8 +128,10 @@ static void to_guest(struct task *t, bool from_syscall, int64_t ret) {
 }
 
 static void take_fault(struct task *t) {
-  const struct plat_event *ev = &t->ev;
+  struct plat_event *ev = &t->ev;
   const struct plat_layout *l = plat_layout(t->k->plat);
+  if (t->pt && ptrace_fault(t, ev))
+    return;
   int sig = ev->fault.signo, code = ev->fault.code;
   if (ev->fault.ip >= l->max && ev->fault.ip < USER_END && (ev->fault.ip < l->vvar || ev->fault.ip >= l->vdso_end)) {
     force_sigsegv(t); /* in the stub: the guest jumped into the middle of it */
@@ -116,6 +144,19 @@ static void take_fault(struct task *t) {
   force_signal(t, sig, &info);
 }
 
+/* See plat_set_traced(). What came up meanwhile is looked at after the PLAT_SIGRETURN that follows. True unless the
+ * task is to die. */
+static bool sigreturn_announced(struct task *t) {
+  if (!must_die(t))
+    ptrace_sigreturn_enter(t);
+  if (must_die(t))
+    return false;
+  plat_resume(t->ctx);
+  t->fiber = NULL;
+  t->in_guest = true;
+  return true;
+}
+
 static void serve_event(void *arg) {
   struct task *t = arg;
   fiber_set_local(t);
@@ -124,6 +165,8 @@ static void serve_event(void *arg) {
   bool from_syscall = false;
   switch (t->ev.type) {
   case PLAT_SYSCALL:
+    if (t->ev.call.nr == __NR_rt_sigreturn && sigreturn_announced(t))
+      return;
     from_syscall = true;
     if (!must_die(t))
       ret = make_call(t);
@@ -135,6 +178,8 @@ static void serve_event(void *arg) {
     if (t->seccomp_mode)
       seccomp_sigreturn(t);
     signal_sigreturn(t, &t->ev);
+    if (t->pt)
+      ptrace_sigreturn_exit(t);
     break;
   case PLAT_ORDER_FAILED:
     from_syscall = true;

@@ -67,6 +67,7 @@ struct plat_ctx {
   bool direct;    /* in_stub, and the notification itself is the host call */
   bool sets_rax;  /* the stub will put our plain answer into RAX */
   bool rewound;   /* RIP is back at the syscall instruction and RAX holds the number */
+  bool fresh;     /* the notification that waits is the one of the event itself: the stub has done nothing since */
   bool fixed;     /* RAX and RIP of the interrupted call were settled by a pushed frame */
   bool usage_told; /* the slot's scratch area holds what getrusage gave just before the call */
   struct plat_call call;

@@ -115,6 +115,7 @@ static void call_event(struct plat_ctx *c, const struct seccomp_notif *n, int64_
   c->is_call = true;
   c->direct = direct;
   c->sets_rax = in_stub;
+  c->fresh = true;
   c->rewound = c->fixed = false;
   c->usage_told &= nr == __NR_exit_group;
   c->call.nr = nr;

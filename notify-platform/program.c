@@ -51,7 +51,7 @@ int prog_send(struct plat_ctx *c, const struct program *g, enum ctx_state then) 
   if (r < 0)
     return r == -ESRCH ? -ESRCH : -EFAULT;
   c->state = then;
-  c->reported = false;
+  c->reported = c->fresh = false;
   return notif_answer(c->p, c->notif, STUB_MORE);
 }
 
@@ -211,9 +211,9 @@ int plat_flush(struct plat_ctx *c) {
 
 static bool is_plain_mmap(struct plat_ctx *c, int64_t ret) {
   const struct plat_order *o = &c->pending[0];
-  return c->in_stub && c->is_call && c->call.nr == __NR_mmap && c->npending == 1 && o->kind == PLAT_MMAP && o->fd < 0 &&
-         (o->flags | MAP_FIXED) == (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) && o->off == 0 &&
-         (uint64_t)ret == o->addr && o->len == ((c->call.arg[1] + 4095) & ~4095ull) &&
+  return c->in_stub && c->fresh && c->is_call && c->call.nr == __NR_mmap && c->npending == 1 && o->kind == PLAT_MMAP &&
+         o->fd < 0 && (o->flags | MAP_FIXED) == (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) &&
+         o->off == 0 && (uint64_t)ret == o->addr && o->len == ((c->call.arg[1] + 4095) & ~4095ull) &&
          (unsigned)o->prot == (c->call.arg[2] & 7) && c->sets_rax;
 }
 
@@ -318,6 +318,36 @@ void plat_enter(struct plat_ctx *c, uint64_t ip, uint64_t sp) {
   expect_reset(c);
   if (prog_send(c, &g, CTX_RUNNING) == -EFAULT)
     ctx_broke_rules(c, "its slot cannot be written");
+}
+
+int plat_enter_stopped(struct plat_ctx *c, uint64_t ip, uint64_t sp) {
+  int r = c->state == CTX_GONE ? -ESRCH : plat_flush(c);
+  if (r < 0)
+    return r;
+  /* The host signal waits, blocked, until the stub's sigreturn opens the mask; then it comes before any instruction. */
+  if (!c->kicked) {
+    c->state = CTX_RUNNING;
+    plat_interrupt(c);
+  }
+  struct program g = {.n = 0};
+  struct stub_op *o = prog_op(&g, STUB_OP_ENTER);
+  o->a[0] = ip;
+  o->a[1] = sp;
+  expect_reset(c);
+  if (prog_send(c, &g, CTX_BOUNCING) == -EFAULT)
+    ctx_broke_rules(c, "its slot cannot be written");
+  c->waiter = fiber_self();
+  while (c->state == CTX_BOUNCING)
+    fiber_park();
+  c->waiter = NULL;
+  if (c->state == CTX_GONE) {
+    if (!c->as)
+      ctx_free(c);
+    return -ESRCH;
+  }
+  c->is_call = c->rewound = false;
+  c->fixed = true;
+  return 0;
 }
 
 void plat_exit(struct plat_ctx *c) {

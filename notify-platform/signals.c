@@ -66,13 +66,16 @@ int plat_get_regs(struct plat_ctx *c, struct plat_regs *regs) {
   return 0;
 }
 
-int plat_set_regs(struct plat_ctx *c, const struct plat_regs *regs) {
+int plat_set_regs(struct plat_ctx *c, const struct plat_regs *regs, bool settled) {
   uint64_t uc;
   int r = context_addr(c, &uc);
   if (r < 0)
     return r;
-  ssize_t n = plat_write(c->as, uc + offsetof(struct stub_uc, g), regs, sizeof *regs);
-  c->fixed = true;
+  struct plat_regs to = *regs;
+  if (c->is_call && !c->fixed && c->rewound && !settled)
+    to.rip -= 2;
+  ssize_t n = plat_write(c->as, uc + offsetof(struct stub_uc, g), &to, sizeof to);
+  c->fixed |= settled;
   return n == (ssize_t)sizeof *regs ? 0 : -EFAULT;
 }
 
@@ -165,4 +168,10 @@ int plat_get_gsbase(struct plat_ctx *c, uint64_t *base) {
   if (r == 0)
     *base = (uint64_t)c->report_extra;
   return r;
+}
+
+int plat_set_traced(struct plat_ctx *c, bool on) {
+  uint64_t v = on;
+  ssize_t r = ctx_write_slot(c, offsetof(struct stub_slot, traced), &v, sizeof v);
+  return r < 0 ? (int)r : 0;
 }

@@ -384,6 +384,8 @@ static void on_trapped_call(struct stub_slot *s, struct siginfo_head *si, struct
   }
   switch (nr) {
   case __NR_rt_sigreturn:
+    if (s->traced)
+      run(s, stub_syscall(STUB_CALL + nr, a, b, c, d, e, f), 0);
     r = sigreturn(uc);
     run(s, r, 0);
     return;

@@ -34,7 +34,7 @@
  * proposes the address that it expects; if the Sentry agrees, asking and ordering were one notification.
  */
 #define STUB_MAP_STACK 0x20000l /* MAP_STACK: the guess has it if the guest gave it; the host does nothing by it */
-#define STUB_MAP_FLAGS 0x4032 /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE */
+#define STUB_MAP_FLAGS 0x4032   /* MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE */
 
 /* ---- answers ---- */
 #define STUB_MORE (1l << 62) /* run the program in the slot */
@@ -81,7 +81,8 @@ struct stub_slot {
   uint64_t token;     /* of a thread being born here */
   int64_t listener;   /* zygote: where the listener landed */
   uint64_t map_below; /* the stub's guess: the next anonymous mapping will end here */
-  uint64_t pad[4];
+  uint64_t traced;    /* report rt_sigreturn before it changes anything */
+  uint64_t pad[3];
   struct stub_op ops[STUB_MAX_OPS];
   struct stub_frame frames[STUB_MAX_FRAMES];
   uint64_t scratch[18]; /* where ordered calls put results: struct rusage, struct timespec */
