@@ -378,6 +378,8 @@ static void *shared_page(size_t size, const char *file) {
   void *at = p == MAP_FAILED ? p : mmap(p + guard, size, PROT_READ | PROT_WRITE, flags, fd, 0);
   if (at == MAP_FAILED)
     abort();
+  if (fd >= 0)
+    close(fd);
   return at;
 }
 

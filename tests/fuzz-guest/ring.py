@@ -12,7 +12,7 @@ for line in open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..
 
 def rings(path):
     data = open(path, "rb").read()
-    for base in range(0, len(data), DEPTH * SIZE):
+    for base in range(0, len(data) - DEPTH * SIZE + 1, DEPTH * SIZE):
         entries = []
         for i in range(DEPTH):
             seq, pid, nr, root, *rest = struct.unpack_from("<Iiii6Qq", data, base + i * SIZE)
