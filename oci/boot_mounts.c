@@ -1,5 +1,6 @@
 /* The container's file system: root, mounts, devices, hidden paths; config.md "Mounts", config-linux.md. */
 #include "../fs/gofer/gofer.h"
+#include "../fs/mount.h"
 #include "sentry.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static int mount_root(struct sentry *s, struct err *e) {
       rc = overlay_mount(k, lower, upper, &root);
   }
   if (!rc)
-    rc = vfs_mount(k->vfs, k->vfs->init_ns, root, NULL, 0, with_overlay(s) ? "overlay" : "root", &m);
+    rc = vfs_mount(k->vfs, k->vfs->init_ns, root, NULL, mount_flags_from_ms(0), with_overlay(s) ? "overlay" : "root", &m);
   if (rc)
     return err_sys(e, -rc, "mount the root file system");
   s->root = (struct path){.mnt = m, .dentry = dentry_get(m->root)};
@@ -88,8 +89,7 @@ static int mount_one(struct sentry *s, const struct oci_mount *m, struct err *e)
   if (dir != S_ISDIR(at.dentry->inode->mode))
     rc = -ENOTDIR;
   else
-    rc = vfs_mount(s->k->vfs, s->k->vfs->init_ns, sb, &at, (unsigned)(m->flags & ~(unsigned long)(MS_BIND | MS_REC)),
-                   source, &made);
+    rc = vfs_mount(s->k->vfs, s->k->vfs->init_ns, sb, &at, mount_flags_from_ms(m->flags), source, &made);
   if (!rc && m->tmpcopyup) {
     struct path top = {.mnt = made, .dentry = made->root};
     rc = boot_copy_up(s, &at, &top);
