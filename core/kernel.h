@@ -48,10 +48,11 @@ struct kernel_sysctl {
   int somaxconn;               /* net.core.somaxconn: listen()'s backlog is cut to it */
   int ping_group_range[2];     /* net.ipv4.ping_group_range: groups that may open ICMP datagram sockets */
   int ip_default_ttl;          /* net.ipv4.ip_default_ttl */
+  int protected_symlinks, protected_hardlinks, protected_fifos, protected_regular; /* fs.*: as Debian sets them */
   int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
-  { 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 7200, 75, 9 }
+  { 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }
 
 RB_HEAD(pid_tree, pid);
 

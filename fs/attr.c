@@ -1,8 +1,10 @@
 /* stat(2), chmod(2), chown(2), utimensat(2), truncate(2): fs/attr.c of Linux for the rules. */
+#include "acl.h"
 #include "anon_fs.h"
 #include "fsnotify.h"
 #include "namei.h"
 #include <linux/capability.h>
+#include <linux/fs.h>
 
 static void fill_stat(const struct inode *i, struct stat *st, struct timespec *btime) {
   *st = (struct stat){.st_dev = i->sb->dev,
@@ -68,8 +70,10 @@ static bool ts_before(const struct timespec *a, const struct timespec *b) {
 void vfs_touch_atime(struct mount *m, struct inode *i) {
   if (m && (mount_readonly(m) || (m->flags & MS_NOATIME) || ((m->flags & MS_NODIRATIME) && S_ISDIR(i->mode))))
     return;
+  if (i->iflags & FS_NOATIME_FL)
+    return;
   struct timespec now = vfs_now();
-  bool strict = m && (m->flags & MS_STRICTATIME);
+  bool strict = m && !(m->flags & MS_RELATIME);
   if (!strict && ts_before(&i->mtime, &i->atime) && ts_before(&i->ctime, &i->atime) &&
       now.tv_sec - i->atime.tv_sec < 24 * 3600)
     return;
@@ -151,6 +155,9 @@ int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned 
   bool chown = !(a->valid & (ATTR_MODE | ATTR_SIZE | ATTR_ATIME | ATTR_MTIME)) && !now_mask;
   if (mount_readonly(p->mnt))
     return -EROFS;
+  if (i->iflags &
+      (now_mask == (ATTR_ATIME | ATTR_MTIME) && !a->valid ? FS_IMMUTABLE_FL : FS_IMMUTABLE_FL | FS_APPEND_FL))
+    return -EPERM;
   if (c) {
     int r = check_owner_change(c, i, a);
     if (!r)
@@ -185,6 +192,8 @@ int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned 
       a->mtime = vfs_now();
   }
   int r = apply(p, a);
+  if (!r && (a->valid & ATTR_MODE))
+    acl_chmod(i);
   if (!r)
     fsnotify_dentry(p->dentry, IN_ATTRIB);
   return r;
@@ -200,6 +209,8 @@ int vfs_truncate(struct task *t, const struct path *p, off_t len) {
     return -EINVAL;
   if (mount_readonly(p->mnt))
     return -EROFS;
+  if (i->iflags & FS_APPEND_FL)
+    return -EPERM;
   if (i->write_count < 0)
     return -ETXTBSY;
   if (t && len > i->size && (uint64_t)len > task_rlimit(t, RLIMIT_FSIZE)) {

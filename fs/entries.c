@@ -1,7 +1,9 @@
 /* Making and removing directory entries: mkdir(2), mknod(2), symlink(2), link(2), unlink(2), rmdir(2). */
+#include "acl.h"
 #include "fsnotify.h"
 #include "mount.h"
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 
 /* ---- new entries ---- */
@@ -56,10 +58,6 @@ static void created(struct create_ctx *c, struct inode *made) {
   fsnotify_dirent(dir, c->d->name, IN_CREATE | (S_ISDIR(c->d->inode->mode) ? IN_ISDIR : 0));
 }
 
-static uint32_t umask_of(const struct task *t) {
-  return t && t->fs ? t->fs->umask : 0;
-}
-
 int vfs_mkdir(struct task *t, int dfd, const char *name, uint32_t mode) {
   struct create_ctx c;
   int r = create_begin(t, dfd, name, true, 0, &c);
@@ -67,8 +65,11 @@ int vfs_mkdir(struct task *t, int dfd, const char *name, uint32_t mode) {
     return r;
   struct inode *dir = c.parent.dentry->inode, *made = NULL;
   struct iattr a;
-  new_inode_attr(task_cred(t), dir, S_IFDIR | (mode & 01777 & ~umask_of(t)), &a);
-  r = dir->ops->mkdir ? dir->ops->mkdir(dir, c.parent.dentry, c.d->name, &a, &made) : -EPERM;
+  struct acl_new acl;
+  r = new_inode_attr_umask(t, dir, S_IFDIR | (mode & 01777), &a, &acl);
+  if (!r)
+    r = dir->ops->mkdir ? dir->ops->mkdir(dir, c.parent.dentry, c.d->name, &a, &made) : -EPERM;
+  acl_give(&acl, r ? NULL : made);
   if (!r)
     created(&c, made);
   create_end(&c);
@@ -107,14 +108,17 @@ int vfs_mknod_path(struct task *t, int dfd, const char *name, uint32_t mode, dev
     return r;
   struct inode *dir = c.parent.dentry->inode, *made = NULL;
   struct iattr a;
-  new_inode_attr(task_cred(t), dir, (type ? type : S_IFREG) | (mode & 07777 & ~umask_of(t)), &a);
+  struct acl_new acl = {0};
   r = mknod_type(task_cred(t), mode, dev);
+  if (!r)
+    r = new_inode_attr_umask(t, dir, (type ? type : S_IFREG) | (mode & 07777), &a, &acl);
   if (r)
     ;
   else if (S_ISREG(a.mode))
     r = dir->ops->create ? dir->ops->create(dir, c.parent.dentry, c.d->name, &a, &made) : -EACCES;
   else
     r = dir->ops->mknod ? dir->ops->mknod(dir, c.parent.dentry, c.d->name, &a, dev, &made) : -EPERM;
+  acl_give(&acl, r ? NULL : made);
   if (!r) {
     created(&c, made);
     if (out) {
@@ -147,11 +151,20 @@ int vfs_symlink(struct task *t, const char *target, int dfd, const char *name) {
   return r;
 }
 
+/* fs.protected_hardlinks: only what one owns, or could write to anyway. */
+static bool safe_source(const struct cred *c, const struct inode *i) {
+  if (!c || !kernel_current()->sysctl.protected_hardlinks || cred_owns(c, i))
+    return true;
+  if (!S_ISREG(i->mode) || (i->mode & S_ISUID) || (i->mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+    return false;
+  return !inode_permission(c, NULL, i, MAY_READ | MAY_WRITE);
+}
+
 static int link_allowed(const struct create_ctx *c, const struct path *old) {
   struct inode *i = old->dentry->inode, *dir = c->parent.dentry->inode;
   if (c->parent.mnt != old->mnt || i->sb != dir->sb)
     return -EXDEV;
-  if (S_ISDIR(i->mode) || !dir->ops->link)
+  if (S_ISDIR(i->mode) || !dir->ops->link || (i->iflags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
     return -EPERM;
   if (!i->nlink && !i->linkable)
     return -ENOENT;
@@ -172,7 +185,7 @@ int vfs_link(struct task *t, int olddfd, const char *old, int newdfd, const char
   r = create_begin(t, newdfd, name, false, 0, &c);
   if (!r) {
     struct inode *dir = c.parent.dentry->inode;
-    r = link_allowed(&c, &from);
+    r = c.parent.mnt == from.mnt && !safe_source(task_cred(t), from.dentry->inode) ? -EPERM : link_allowed(&c, &from);
     if (!r)
       r = dir->ops->link(dir, c.parent.dentry, c.d->name, from.dentry);
     if (!r) {
@@ -192,6 +205,8 @@ static int may_delete(const struct cred *c, struct mount *m, struct inode *dir, 
   int r = inode_permission(c, m, dir, MAY_WRITE | MAY_EXEC);
   if (r)
     return r;
+  if ((dir->iflags & FS_APPEND_FL) || (victim->inode->iflags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+    return -EPERM;
   /* Sticky directories: only the owner of the file or of the directory. */
   if ((dir->mode & S_ISVTX) && c && c->fsuid != victim->inode->uid && c->fsuid != dir->uid &&
       !cred_has_cap(c, CAP_FOWNER))

@@ -190,10 +190,21 @@ static int jump_root(struct nameidata *nd) {
   return 0;
 }
 
+/* fs.protected_symlinks: in a sticky directory that all may write to, a link is followed by its owner, or if the
+ * directory's owner made it. */
+static int may_follow(const struct nameidata *nd, const struct inode *i) {
+  const struct inode *dir = nd->path.dentry->inode;
+  if (!nd->cred || i->uid == nd->cred->fsuid || (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH))
+    return 0;
+  return dir->uid == i->uid || !kernel_current()->sysctl.protected_symlinks ? 0 : -EACCES;
+}
+
 /* 1 and the rest of the way in *name (NULL: arrived through a magic link), or -errno. */
 static int follow_link(struct nameidata *nd, struct mount *m, struct inode *i, const char **name) {
   if (nd->links >= MAX_SYMLINKS || (nd->flags & LOOKUP_NO_SYMLINKS) || (m->flags & MS_NOSYMFOLLOW))
     return -ELOOP;
+  if (nd->at_last && may_follow(nd, i))
+    return -EACCES;
   struct link_body *b = &nd->body[nd->links++];
   *b = (struct link_body){0};
   *name = NULL;
@@ -326,6 +337,7 @@ static enum last_type component_type(const char *c, unsigned len) {
 
 int nd_walk(struct nameidata *nd, const char *name) {
   nd->depth = 0;
+  nd->at_last = false;
   nd->jumped = false;
   while (*name == '/')
     name++;
@@ -372,6 +384,7 @@ int nd_walk(struct nameidata *nd, const char *name) {
 
 int nd_last(struct nameidata *nd, const char **name) {
   nd->jumped = false;
+  nd->at_last = true;
   if (nd->trailing)
     nd->flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
   return step_name(nd, nd->last_type, nd->last, nd->last_len, nd->flags & LOOKUP_FOLLOW, name);

@@ -45,6 +45,7 @@ struct nameidata {
   enum last_type last_type;
   bool trailing;    /* the last component was followed by a slash */
   bool jumped;      /* the last step was a magic link */
+  bool at_last;     /* the step is the last one of the walk, so far */
   const char *last; /* within the name or a link body */
   unsigned last_len;
   int links, depth;
@@ -80,6 +81,9 @@ void create_end(struct create_ctx *c);
 int may_create(const struct cred *c, struct mount *m, struct inode *dir);
 /* mode, owner and group of a new inode in dir: umask must have been applied to mode. */
 void new_inode_attr(const struct cred *c, const struct inode *dir, uint32_t mode, struct iattr *a);
+/* The same with t's umask or dir's default ACL applied; *acl is for acl_give(). 0 or -ENOMEM */
+struct acl_new;
+int new_inode_attr_umask(struct task *t, const struct inode *dir, uint32_t mode, struct iattr *a, struct acl_new *acl);
 
 /* ---- perm.c ---- */
 int inode_permission(const struct cred *c, const struct mount *m, const struct inode *i, int mask);

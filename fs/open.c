@@ -1,6 +1,8 @@
 /* open(2), openat2(2): from a name to an open file. */
+#include "acl.h"
 #include "fsnotify.h"
 #include "namei.h"
+#include <linux/fs.h>
 
 struct open_op {
   struct task *t;
@@ -9,6 +11,7 @@ struct open_op {
   int acc;   /* MAY_* wanted */
   uint32_t mode;
   bool exec, created;
+  uint32_t dir_mode, dir_uid; /* of where the last component was */
 };
 
 static const struct file_ops opath_ops = {.name = "O_PATH"};
@@ -60,6 +63,9 @@ static int may_open(struct open_op *o, const struct path *p) {
   int r = o->created ? 0 : inode_permission(o->cred, p->mnt, i, o->acc);
   if (r)
     return r;
+  if ((i->iflags & FS_APPEND_FL) &&
+      (((o->flags & O_ACCMODE) != O_RDONLY && !(o->flags & O_APPEND)) || (o->flags & O_TRUNC)))
+    return -EPERM;
   return (o->flags & O_NOATIME) && !cred_owns(o->cred, i) ? -EPERM : 0;
 }
 
@@ -141,10 +147,21 @@ static int open_opath(const struct open_op *o, const struct path *p, struct file
   return 0;
 }
 
+/* fs.protected_fifos and protected_regular: O_CREAT does not open what another user has put into a sticky directory. */
+static int may_reuse(const struct open_op *o, const struct inode *i) {
+  const struct kernel_sysctl *s = &kernel_current()->sysctl;
+  int level = S_ISREG(i->mode) ? s->protected_regular : S_ISFIFO(i->mode) ? s->protected_fifos : 0;
+  if (!o->cred || !(o->dir_mode & S_ISVTX) || !level || i->uid == o->dir_uid || i->uid == o->cred->fsuid)
+    return 0;
+  return (o->dir_mode & S_IWOTH) || ((o->dir_mode & S_IWGRP) && level >= 2) ? -EACCES : 0;
+}
+
 static int do_open(struct open_op *o, const struct path *p, struct file **out) {
   struct inode *i = p->dentry->inode;
   if ((o->flags & O_CREAT) && !o->created && ((o->flags & O_EXCL) || S_ISDIR(i->mode)))
     return o->flags & O_EXCL ? -EEXIST : -EISDIR;
+  if ((o->flags & O_CREAT) && !o->created && may_reuse(o, i))
+    return -EACCES;
   if ((o->flags & O_DIRECTORY) && !o->created && !S_ISDIR(i->mode))
     return -ENOTDIR;
   if (o->flags & O_PATH)
@@ -191,11 +208,11 @@ static int create_last(struct open_op *o, struct nameidata *nd, struct dentry **
     goto out;
   r = mount_readonly(nd->path.mnt) ? -EROFS : may_create(o->cred, nd->path.mnt, di);
   if (!r) {
-    uint32_t mode = o->mode & 07777;
-    if (o->t && o->t->fs)
-      mode &= ~o->t->fs->umask;
-    new_inode_attr(o->cred, di, S_IFREG | mode, &a);
-    r = di->ops->create ? di->ops->create(di, dir, (*d)->name, &a, &made) : -EACCES;
+    struct acl_new acl;
+    r = new_inode_attr_umask(o->t, di, S_IFREG | (o->mode & 07777), &a, &acl);
+    if (!r)
+      r = di->ops->create ? di->ops->create(di, dir, (*d)->name, &a, &made) : -EACCES;
+    acl_give(&acl, r ? NULL : made);
   }
   if (!r) {
     dcache_instantiate(*d, made);
@@ -228,7 +245,12 @@ static int open_last(struct open_op *o, struct nameidata *nd, const char **name)
     dentry_put(d);
     r = -EEXIST;
   }
-  return r ? r : nd_step(nd, d, nd->flags & LOOKUP_FOLLOW, name);
+  if (r)
+    return r;
+  o->dir_mode = nd->path.dentry->inode->mode;
+  o->dir_uid = nd->path.dentry->inode->uid;
+  nd->at_last = true;
+  return nd_step(nd, d, nd->flags & LOOKUP_FOLLOW, name);
 }
 
 static int open_tmpfile(struct open_op *o, struct nameidata *nd, struct file **out) {
@@ -244,8 +266,11 @@ static int open_tmpfile(struct open_op *o, struct nameidata *nd, struct file **o
     return r;
   if (!di->ops->tmpfile)
     return -EOPNOTSUPP;
-  new_inode_attr(o->cred, di, S_IFREG | (o->mode & 07777 & ~(o->t && o->t->fs ? o->t->fs->umask : 0)), &a);
-  r = di->ops->tmpfile(di, dir, &a, &made);
+  struct acl_new acl;
+  r = new_inode_attr_umask(o->t, di, S_IFREG | (o->mode & 07777), &a, &acl);
+  if (!r)
+    r = di->ops->tmpfile(di, dir, &a, &made);
+  acl_give(&acl, r ? NULL : made);
   if (r)
     return r;
   char name[24];

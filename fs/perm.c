@@ -1,5 +1,7 @@
 /* Who may do what: path_resolution(7), capabilities(7), fs/namei.c generic_permission of Linux. */
+#include "acl.h"
 #include "namei.h"
+#include <linux/fs.h>
 #include <linux/capability.h>
 #include <linux/securebits.h>
 #include <unistd.h>
@@ -18,11 +20,15 @@ int inode_permission(const struct cred *c, const struct mount *m, const struct i
   if ((mask & MAY_WRITE) && (S_ISREG(mode) || S_ISDIR(mode) || S_ISLNK(mode)) &&
       (m ? mount_readonly(m) : i->sb->readonly))
     return -EROFS;
+  if (i->iflags && (mask & MAY_WRITE) && (i->iflags & FS_IMMUTABLE_FL))
+    return -EPERM;
   if (!c)
     return 0;
   uint32_t bits = mode;
   if (c->fsuid == i->uid)
     bits >>= 6;
+  else if (i->acl && (mode & 070))
+    bits = acl_permission(i, c, mask) ? 0 : 7;
   else if (((mode >> 3) ^ mode) & 7 & (uint32_t)mask && cred_in_group(c, i->gid))
     bits >>= 3; /* asked only where group and others differ: it searches the list */
   if (!((uint32_t)mask & ~bits & 7))
@@ -101,4 +107,12 @@ void new_inode_attr(const struct cred *c, const struct inode *dir, uint32_t mode
       mode &= ~(uint32_t)S_ISGID;
   }
   a->mode = mode;
+}
+
+int new_inode_attr_umask(struct task *t, const struct inode *dir, uint32_t mode, struct iattr *a,
+                         struct acl_new *acl) {
+  int r = acl_inherit(dir, t && t->fs ? t->fs->umask : 0, &mode, acl);
+  if (!r)
+    new_inode_attr(task_cred(t), dir, mode, a);
+  return r;
 }

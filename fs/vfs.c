@@ -31,6 +31,8 @@ void inode_put(struct inode *i) {
   if (i->locks)
     locks_free_inode(i);
   free(i->link);
+  free(i->acl);
+  free(i->default_acl);
   free(i);
 }
 

@@ -98,6 +98,8 @@ struct inode {
   char *link; /* symlinks: the target once it is known, if it never changes (see super.volatile_links); freed with the
                  inode */
   bool dead;  /* a directory that was removed: nothing can be created or found in it */
+  struct acl *acl, *default_acl; /* fs/acl.c: owned; NULL: the mode says it all */
+  unsigned iflags;               /* FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL, FS_NOATIME_FL: ioctl_iflags(2) */
   bool linkable; /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
 };
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
@@ -124,6 +126,8 @@ struct super {
   struct dentry *root; /* counted */
   char *options;       /* shown in /proc/mounts after rw/ro; "" if none */
   bool readonly;
+  bool acls;           /* its inodes have POSIX ACLs, kept by the VFS: fs/acl.h */
+  bool iflags;         /* … and flags: fs/fileattr.c */
   bool fixed_readonly; /* read-only for the sandbox as a whole: no remount changes that */
   unsigned sbflags;    /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: only shown */
   int writers;         /* files open for writing */
@@ -163,6 +167,10 @@ struct mount {
   unsigned char expiry_mark; /* 1: MNT_EXPIRE saw it unused; any use clears it. 2: by the caller in progress */
   struct mount *copy; /* while a tree is copied */
 };
+/* Never used twice: statx(2), listmount(2). */
+static inline uint64_t mount_unique_id(const struct mount *m) {
+  return (1ull << 31) + (uint64_t)m->id;
+}
 struct mount *mount_get(struct mount *m);
 void mount_put(struct mount *m);
 
@@ -278,6 +286,9 @@ int vfs_access_at(struct task *t, int dfd, const char *name, int mode, int flags
 /* chroot(2), chdir(2): f's root or working directory becomes p. */
 void fs_ctx_set_root(struct fs_ctx *f, const struct path *p);
 void fs_ctx_set_pwd(struct fs_ctx *f, const struct path *p);
+
+/* ioctl_iflags(2) and FS_IOC_FSGETXATTR, fs/fileattr.c; -ENOTTY if f has no flags or cmd is another. */
+long vfs_ioctl_flags(struct task *t, struct file *f, unsigned cmd, uint64_t arg);
 
 /* xattr(7). Permission and name rules; then the inode's operations. val and buf are Sentry memory. */
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap);

@@ -1,8 +1,10 @@
 /* xattr(7): the rules of names and permissions, and a store for file systems in memory. */
 #include "xattr.h"
+#include "acl.h"
 #include "fsnotify.h"
 #include "namei.h"
 #include <linux/capability.h>
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <sys/xattr.h>
 
@@ -23,6 +25,8 @@ static int xattr_allowed(struct task *t, const struct path *p, const char *name,
     return -ERANGE;
   if (write && mount_readonly(p->mnt))
     return -EROFS;
+  if (write && (i->iflags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+    return -EPERM;
   if (has_prefix(name, "security.")) {
     if (!name[9])
       return -EINVAL;
@@ -49,10 +53,18 @@ static int xattr_allowed(struct task *t, const struct path *p, const char *name,
 
 ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf, size_t cap) {
   struct inode *i = p->dentry->inode;
+  if (acl_is_name(name))
+    return acl_get(p, name, buf, cap);
   int r = xattr_allowed(t, p, name, false);
   if (r)
     return r;
   return i->ops->getxattr ? i->ops->getxattr(i, p->dentry, name, buf, cap) : -EOPNOTSUPP;
+}
+
+static int acl_change(struct task *t, const struct path *p, const char *name, const void *val, size_t len) {
+  if (mount_readonly(p->mnt))
+    return -EROFS;
+  return p->dentry->inode->iflags & (FS_IMMUTABLE_FL | FS_APPEND_FL) ? -EPERM : acl_set(t, p, name, val, len);
 }
 
 int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *val, size_t len, int flags) {
@@ -61,6 +73,8 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
     return -EINVAL;
   if (len > XATTR_SIZE_LIMIT)
     return -E2BIG;
+  if (acl_is_name(name))
+    return acl_change(t, p, name, val ? val : "", len);
   int r = xattr_allowed(t, p, name, true);
   if (!r)
     r = i->ops->setxattr ? i->ops->setxattr(i, p->dentry, name, val, len, flags) : -EOPNOTSUPP;
@@ -69,10 +83,8 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
   return r;
 }
 
-ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap) {
+static ssize_t listxattr_but_acls(struct task *t, const struct path *p, char *buf, size_t cap) {
   struct inode *i = p->dentry->inode;
-  if (!i->ops->listxattr)
-    return 0;
   bool hide = !cred_cap(task_cred(t), CAP_SYS_ADMIN);
   if (!hide)
     return i->ops->listxattr(i, p->dentry, buf, cap);
@@ -98,8 +110,21 @@ ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t ca
   return n < 0 ? n : out;
 }
 
+ssize_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t cap) {
+  struct inode *i = p->dentry->inode;
+  if (!i->ops->listxattr)
+    return 0;
+  if (i->acl || i->default_acl) {
+    ssize_t n = listxattr_but_acls(t, p, buf, cap);
+    return n < 0 ? n : acl_list(i, buf, n, cap);
+  }
+  return listxattr_but_acls(t, p, buf, cap);
+}
+
 int vfs_removexattr(struct task *t, const struct path *p, const char *name) {
   struct inode *i = p->dentry->inode;
+  if (acl_is_name(name))
+    return acl_change(t, p, name, NULL, 0);
   int r = xattr_allowed(t, p, name, true);
   if (!r)
     r = i->ops->removexattr ? i->ops->removexattr(i, p->dentry, name) : -EOPNOTSUPP;

@@ -1,6 +1,7 @@
 /* chmod(2), chown(2), utimensat(2), truncate(2), fallocate(2). */
 #include "path.h"
 #include <linux/falloc.h>
+#include <linux/fs.h>
 #include <sys/time.h>
 #include <utime.h>
 
@@ -218,6 +219,9 @@ SYSCALL_HANDLER(fallocate) {
     return -EISDIR;
   if (!S_ISREG(f->inode->mode))
     return -ENODEV;
+  if ((f->inode->iflags & FS_IMMUTABLE_FL) ||
+      ((f->inode->iflags & FS_APPEND_FL) && (mode & ~FALLOC_FL_KEEP_SIZE)))
+    return -EPERM;
   if (__builtin_add_overflow(off, len, &end))
     return -EFBIG;
   if (!(mode & FALLOC_FL_KEEP_SIZE) && end > f->inode->size && (uint64_t)end > task_rlimit(t, RLIMIT_FSIZE)) {

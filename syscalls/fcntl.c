@@ -4,6 +4,8 @@
 #include "path.h"
 #include <asm/ioctls.h>
 #include <limits.h>
+#include <linux/capability.h>
+#include <linux/fiemap.h>
 #include <linux/fs.h>
 #include <sys/file.h>
 
@@ -191,6 +193,10 @@ static int64_t ioctl_flag(struct file *f, int fd, uint64_t uarg, int flag) {
 }
 
 static int64_t ioctl_regular(struct file *f, unsigned cmd, uint64_t uarg) {
+  if (cmd == FIBMAP) /* none of the file systems has blocks */
+    return cred_has_cap(task_current()->cred, CAP_SYS_RAWIO) ? -EINVAL : -EPERM;
+  if (cmd == FS_IOC_FIEMAP)
+    return -EOPNOTSUPP;
   if (cmd == FIONREAD) {
     off_t left = f->inode->size - f->pos;
     int n = left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
@@ -219,5 +225,7 @@ SYSCALL_HANDLER(ioctl) {
     return ioctl_flag(f, fd, a[2], O_ASYNC);
   }
   int64_t r = f->ops->ioctl ? f->ops->ioctl(f, cmd, a[2]) : -ENOTTY;
+  if (r == -ENOTTY && f->inode)
+    r = vfs_ioctl_flags(t, f, cmd, a[2]);
   return r == -ENOTTY && (f->fmode & FMODE_REG) ? ioctl_regular(f, cmd, a[2]) : r;
 }

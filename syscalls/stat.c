@@ -1,11 +1,13 @@
 /* stat(2), statx(2), statfs(2), access(2). */
 #include "path.h"
+#include <linux/fs.h>
 #include <sys/mount.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 
 #define ST_VALID 0x0020
+#define STATX_MNT_ID_UNIQUE_K 0x4000u
 
 static int64_t put_stat(uint64_t ust, const struct stat *st) {
   return put_user(ust, st);
@@ -111,6 +113,17 @@ SYSCALL_HANDLER(statx) {
     x.stx_mask |= STATX_MNT_ID;
     x.stx_mnt_id = (uint64_t)where.mnt->id;
     x.stx_attributes_mask = STATX_ATTR_MOUNT_ROOT;
+    if (mask & STATX_MNT_ID_UNIQUE_K) {
+      x.stx_mask = (x.stx_mask & ~STATX_MNT_ID) | STATX_MNT_ID_UNIQUE_K;
+      x.stx_mnt_id = mount_unique_id(where.mnt);
+    }
+    const struct inode *i = where.dentry->inode;
+    if (i->sb->iflags) {
+      x.stx_attributes_mask |= STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND | STATX_ATTR_NODUMP;
+      x.stx_attributes |= (i->iflags & FS_IMMUTABLE_FL ? STATX_ATTR_IMMUTABLE : 0) |
+                          (i->iflags & FS_APPEND_FL ? STATX_ATTR_APPEND : 0) |
+                          (i->iflags & FS_NODUMP_FL ? STATX_ATTR_NODUMP : 0);
+    }
     if (where.dentry == where.mnt->root)
       x.stx_attributes |= STATX_ATTR_MOUNT_ROOT;
   }

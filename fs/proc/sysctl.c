@@ -211,6 +211,30 @@ static int aio_nr_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 
+/* What namei and open look at: fs.protected_*. */
+static int *protected_value(struct inode *i) {
+  return (int *)((char *)&synth_kernel(i)->sysctl + synth_ent_of(i)->arg);
+}
+static int protected_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%d\n", *protected_value(i));
+  return 0;
+}
+static ssize_t protected_store(struct inode *i, char *buf, size_t n) {
+  const struct synth_ent *e = synth_ent_of(i);
+  bool three = e->arg == offsetof(struct kernel_sysctl, protected_fifos) ||
+               e->arg == offsetof(struct kernel_sysctl, protected_regular);
+  char *end;
+  long v = strtol(buf, &end, 10);
+  if (end == buf || end[strspn(end, " \t\n")] || v < 0 || v > (three ? 2 : 1))
+    return -EINVAL;
+  *protected_value(i) = (int)v;
+  return (ssize_t)n;
+}
+#define PROTECTED(n, field)                                                                                            \
+  {                                                                                                                    \
+    .name = n, .mode = S_IFREG | 0600, .show = protected_show, .store = protected_store,                               \
+    .arg = offsetof(struct kernel_sysctl, protected_##field)                                                           \
+  }
 static const struct synth_ent fs_entries[] = {
     {.name = "aio-max-nr", .mode = RW, .show = aio_max_show, .store = aio_max_store},
     SHOW("aio-nr", aio_nr_show),
@@ -228,10 +252,10 @@ static const struct synth_ent fs_entries[] = {
     TEXT("pipe-max-size", "1048576"),
     TEXT("pipe-user-pages-hard", "0"),
     TEXT("pipe-user-pages-soft", "16384"),
-    TEXT("protected_fifos", "1"),
-    TEXT("protected_hardlinks", "1"),
-    TEXT("protected_regular", "2"),
-    TEXT("protected_symlinks", "1"),
+    PROTECTED("protected_fifos", fifos),
+    PROTECTED("protected_hardlinks", hardlinks),
+    PROTECTED("protected_regular", regular),
+    PROTECTED("protected_symlinks", symlinks),
     TEXT("suid_dumpable", "0"),
     {0},
 };

@@ -165,6 +165,7 @@ int tmpfs_mount(struct kernel *k, const char *options, struct super **out) {
     sb->priv = ts;
     *ts = (struct tmpfs_sb){
         .sb = sb, .mode = 01777, .max_bytes = blocks_of((off_t)(k->mem_total / 2)), .max_inodes = INODES_DEFAULT_MAX};
+    sb->acls = sb->iflags = true;
     r = parse_options(ts, options, k->mem_total);
   }
   if (!r) {
@@ -197,6 +198,7 @@ int ramfs_mount(struct kernel *k, const char *options, struct super **out) {
   free(all);
   if (r)
     return r;
+  (*out)->acls = (*out)->iflags = false;
   (*out)->fstype = "ramfs";
   (*out)->magic = RAMFS_MAGIC_K;
   free((*out)->options);
