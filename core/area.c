@@ -208,7 +208,7 @@ int area_cut(struct mm *m, uint64_t start, uint64_t end, struct area **dead) {
 static bool mergeable(const struct area *a, const struct area *b) {
   if (a->end != b->start || a->prot != b->prot || a->flags != b->flags || a->max_prot != b->max_prot ||
       a->kind != b->kind || a->file != b->file || a->owner != b->owner || a->advice != b->advice ||
-      a->host_fd != b->host_fd || area_special(a) || (a->flags & MAP_GROWSDOWN))
+      a->host_fd != b->host_fd || a->policy.mode != b->policy.mode || a->policy.flags != b->policy.flags || area_special(a) || (a->flags & MAP_GROWSDOWN))
     return false;
   if (!a->file)
     return true;

@@ -62,6 +62,7 @@ static void task_inherit(struct task *t, const struct task *from) {
   t->timer_slack_ns = from->timer_slack_ns;
   memcpy(t->cpu_affinity, from->cpu_affinity, sizeof t->cpu_affinity);
   t->personality = from->personality;
+  t->mempolicy = from->mempolicy;
   t->dumpable_off = from->dumpable_off;
   t->keep_caps = from->keep_caps;
   if (from->sched_reset_on_fork) {

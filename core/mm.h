@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "file.h"
+#include "mempolicy.h"
 #include "platform.h"
 #include "ref.h"
 #include "wait.h"
@@ -35,6 +36,7 @@ struct area { /* vm_area_struct */
   off_t off;         /* offset of start in the guest's file */
   int advice;        /* AREA_DONTFORK, … in force */
   struct area_owner *owner; /* or NULL */
+  struct mempolicy policy;  /* mbind(2) */
   int host_fd;      /* the Sentry's descriptor that is mapped, borrowed from `file`; -1: plain anonymous memory */
   off_t host_off;   /* offset of start in host_fd */
   uint8_t *checked; /* mm_prefault's: one bit per 64 KiB of the area that was seen in the host's page cache; or NULL */
@@ -115,6 +117,8 @@ enum { MM_UNLOCK, MM_LOCK, MM_LOCK_ONFAULT };
 int64_t mm_mlock(struct task *t, uint64_t addr, uint64_t len, int mode);
 int64_t mm_mlockall(struct task *t, int flags);                                /* flags 0: munlockall */
 int64_t mm_mincore(struct task *t, uint64_t addr, uint64_t len, uint64_t vec); /* mm_incore.c */
+/* Which of n pages from addr are in memory: 1 or 0 each. 0, or -ENOMEM where nothing is mapped. Parks. */
+int mm_incore(struct mm *m, uint64_t addr, size_t n, unsigned char *vec);
 int64_t mm_msync(struct task *t, uint64_t addr, uint64_t len, int flags);
 /* Is all of the range mapped? 0 or -ENOMEM */
 int mm_check_mapped(struct mm *m, uint64_t addr, uint64_t len);

@@ -52,8 +52,7 @@ static void area_incore(struct mm *m, const struct area *a, uint64_t start, uint
   }
 }
 
-/* [addr, addr + n pages) into vec. 0 or -ENOMEM where nothing is mapped. */
-static int incore_batch(struct mm *m, uint64_t addr, size_t n, unsigned char *vec) {
+int mm_incore(struct mm *m, uint64_t addr, size_t n, unsigned char *vec) {
   uint64_t at = addr, end = addr + n * PAGE_SIZE;
   mm_look(m, PLAT_LOOK_PAGEMAP); /* may park; not below */
   while (at < end) {
@@ -80,7 +79,7 @@ int64_t mm_mincore(struct task *t, uint64_t addr, uint64_t len, uint64_t vec) {
   int64_t r = buf ? 0 : -ENOMEM;
   while (pages && !r) {
     size_t n = pages < BATCH ? pages : BATCH;
-    r = incore_batch(m, addr, n, buf);
+    r = mm_incore(m, addr, n, buf);
     if (!r && copy_to_user(vec, buf, n))
       r = -EFAULT;
     addr += n * PAGE_SIZE;

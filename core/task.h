@@ -126,6 +126,7 @@ struct task {
   uint32_t timer_slack_ns;
   uint64_t cpu_affinity[2];
   uint32_t personality;
+  struct mempolicy mempolicy;
   bool dumpable_off, keep_caps;
   bool sched_reset_on_fork;
   uint64_t sched_runtime, sched_deadline, sched_period;

@@ -117,14 +117,15 @@ SYSCALL_HANDLER(pkey_mprotect) {
 }
 
 /* process_madvise(2): what it may be given are hints about paging, which is the host's business. */
-static int64_t advise_other(struct mm *m, const struct iovec *v, int n) {
+static int64_t advise_each(struct task *t, struct mm *m, const struct iovec *v, int n, int advice) {
   int64_t done = 0;
   for (int i = 0; i < n; i++) {
     uint64_t at = (uint64_t)v[i].iov_base;
     if (at & (PAGE_SIZE - 1))
       return done ? done : -EINVAL;
-    if (mm_check_mapped(m, at, PAGE_ALIGN(v[i].iov_len)) < 0)
-      return done ? done : -ENOMEM;
+    int64_t r = t->mm == m ? mm_madvise(t, at, v[i].iov_len, advice) : mm_check_mapped(m, at, PAGE_ALIGN(v[i].iov_len));
+    if (r < 0)
+      return done ? done : r;
     done += (int64_t)v[i].iov_len;
   }
   return done;
@@ -145,6 +146,7 @@ SYSCALL_HANDLER(process_madvise) {
   struct pid *pid = pidfd_pid_borrow(f);
   struct task *target = pid && pid->process && !pid->process->zombie ? pid->process->leader : NULL;
   int64_t ret;
+  struct mm *m = NULL;
   if (!pid)
     ret = -EBADF;
   else if (!target || !target->mm)
@@ -156,7 +158,24 @@ SYSCALL_HANDLER(process_madvise) {
   else if (target->mm != t->mm && !cred_has_cap(t->cred, 23 /* CAP_SYS_NICE */))
     ret = -EPERM;
   else
-    ret = advise_other(target->mm, u.iov, u.n);
+    ret = advise_each(t, m = mm_get(target->mm), u.iov, u.n, advice);
+  mm_put(m);
   uio_done(&u, fast);
   return ret;
+}
+
+/* The memory of a process that is dying anyway goes with it, at once: nothing is left to be done for it here. */
+SYSCALL_HANDLER(process_mrelease) {
+  if (a[1])
+    return -EINVAL;
+  AUTO_FILE f = fd_file(t->files, (int)a[0]);
+  if (!f)
+    return -EBADF;
+  struct pid *pid = pidfd_pid_borrow(f);
+  if (!pid)
+    return -EBADF;
+  struct process *p = pid->process;
+  if (!p || p->zombie || !p->leader || !p->leader->mm)
+    return -ESRCH;
+  return p->group_exit || p->leader->killed ? 0 : -EINVAL;
 }

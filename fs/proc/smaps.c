@@ -222,6 +222,18 @@ int proc_smaps_rollup_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 
+/* mpol_to_str() */
+static void numa_policy(struct sbuf *b, const struct mempolicy *p) {
+  static const char *const modes[MPOL_MAX_K] = {"default", "prefer", "bind", "interleave", "local", "prefer (many)"};
+  sb_puts(b, modes[p->mode]);
+  if (p->flags & MPOL_F_STATIC_NODES_K)
+    sb_puts(b, "=static");
+  else if (p->flags & MPOL_F_RELATIVE_NODES_K)
+    sb_puts(b, "=relative");
+  if (p->nodes)
+    sb_puts(b, ":0");
+}
+
 static void numa_name(struct sbuf *b, const struct area *a) {
   if (a->kind == AREA_HEAP)
     sb_puts(b, " heap");
@@ -253,7 +265,8 @@ int proc_numa_maps_show(struct inode *i, struct sbuf *b) {
   RB_FOREACH(a, area_tree, &m->areas) {
     struct figures s;
     figures_of(&h, a, &s);
-    sb_printf(b, "%08llx default", (unsigned long long)a->start);
+    sb_printf(b, "%08llx ", (unsigned long long)a->start);
+    numa_policy(b, &a->policy);
     numa_name(b, a);
     unsigned long long pages = s.v[F_RSS] / PAGE_SIZE, anon = s.v[F_ANON] / PAGE_SIZE;
     unsigned long long dirty = (s.v[F_SH_DIRTY] + s.v[F_PR_DIRTY]) / PAGE_SIZE;
