@@ -26,10 +26,12 @@ struct cred *cred_dup(const struct cred *c) {
     return NULL;
   *n = *c;
   ref_init(&n->ref);
+  user_ns_get(n->user_ns);
   n->groups = NULL;
   if (c->ngroups > 0) {
     n->groups = malloc((size_t)c->ngroups * sizeof *n->groups);
     if (!n->groups) {
+      user_ns_put(n->user_ns);
       free(n);
       return NULL;
     }
@@ -47,11 +49,12 @@ void cred_put(struct cred *c) {
   if (!c || !ref_put(&c->ref))
     return;
   free(c->groups);
+  user_ns_put(c->user_ns);
   free(c);
 }
 
 bool cred_has_cap(const struct cred *c, int cap) {
-  return cap >= 0 && cap <= CAP_LAST && (c->cap_eff & CAP_BIT(cap));
+  return user_ns_is_init(c->user_ns) && cred_own_cap(c, cap);
 }
 
 bool cred_in_group(const struct cred *c, uint32_t gid) {

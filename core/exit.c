@@ -91,8 +91,8 @@ static int64_t clock_ticks(uint64_t ns) {
 
 static void child_siginfo(struct process *p, int sig, int code, siginfo_t *info) {
   *info = (siginfo_t){.si_signo = sig, .si_code = code};
-  info->si_pid = p->pid->nr;
-  info->si_uid = p->leader->cred->uid;
+  info->si_pid = pid_nr_ns(p->pid, process_pid_ns_borrow(p->parent));
+  info->si_uid = from_kuid_munged(p->parent->leader->cred->user_ns, p->leader->cred->uid);
   struct rusage_acc ru;
   process_rusage(p, &ru);
   info->si_utime = clock_ticks(ru.utime);
@@ -136,8 +136,8 @@ static bool notify_death(struct process *p) {
   struct process *parent = p->parent;
   if (!parent || !parent->leader || parent->zombie)
     return true;
-  if (p->k->shutting_down && parent == p->k->init)
-    return true; /* init reaps by itself now, see kill_container() */
+  if (parent->pid_ns_init && process_pid_ns_borrow(parent)->dying)
+    return true; /* init reaps by itself now, see zap_pid_ns() */
   int sig = p->exit_signal;
   bool autoreap = false;
   const struct ksigaction *a = &parent->leader->sighand->action[SIGCHLD - 1];
@@ -170,12 +170,14 @@ static void announce(struct process *p) {
 
 /* ---- orphans ---- */
 
+/* The next subreaper above, within the pid namespace; else that one's init. */
 static struct process *find_reaper(struct process *p) {
-  struct kernel *k = p->k;
-  for (struct process *q = p->parent; q && q != k->init; q = q->parent)
+  struct pid_namespace *ns = process_pid_ns_borrow(p);
+  struct process *init = ns->reaper;
+  for (struct process *q = p->parent; q && q != init && process_pid_ns_borrow(q) == ns; q = q->parent)
     if (q->subreaper && q->nlive > 0)
       return q;
-  return k->init && k->init != p ? k->init : NULL;
+  return init != p ? init : NULL;
 }
 
 static bool has_stopped_jobs(struct pid *pgrp) {
@@ -194,9 +196,8 @@ static void hangup_orphaned_pgrp(struct process *p, const struct process *parent
     return;
   if (!process_group_orphaned_without(p->pgrp, leaving) || !has_stopped_jobs(p->pgrp))
     return;
-  int pgid = p->pgrp->nr;
-  send_signal_pgrp(p, pgid, SIGHUP, NULL);
-  send_signal_pgrp(p, pgid, SIGCONT, NULL);
+  send_signal_pgrp(p->pgrp, SIGHUP, NULL);
+  send_signal_pgrp(p->pgrp, SIGCONT, NULL);
 }
 
 static void send_pdeath(struct process *dead, struct process *child) {
@@ -209,8 +210,8 @@ static void send_pdeath(struct process *dead, struct process *child) {
   if (!sig)
     return;
   siginfo_t info = {.si_signo = sig, .si_code = SI_USER};
-  info.si_pid = dead->pid->nr;
-  info.si_uid = dead->leader->cred->uid;
+  info.si_pid = pid_nr_ns(dead->pid, process_pid_ns_borrow(child));
+  info.si_uid = from_kuid_munged(child->leader->cred->user_ns, dead->leader->cred->uid);
   send_signal_process(child, sig, &info);
 }
 
@@ -252,7 +253,7 @@ static void leave_children(struct task *t) {
   }
 }
 
-/* ---- the end of the container ---- */
+/* ---- the end of a pid namespace: with the initial one, of the container ---- */
 
 static void reap_zombie_children(struct process *p) {
   struct process *c, *next;
@@ -263,21 +264,25 @@ static void reap_zombie_children(struct process *p) {
   }
 }
 
-/* Init is dying: everybody else goes first, as with a pid namespace (zap_pid_ns_processes()). On init's last fiber. */
-static void kill_container(struct process *init) {
+/* Init is dying: everybody else goes first (zap_pid_ns_processes()). On init's last fiber. */
+static void zap_pid_ns(struct process *init) {
   struct kernel *k = init->k;
+  struct pid_namespace *ns = process_pid_ns_borrow(init);
   struct process *p;
-  k->shutting_down = true;
+  ns->dying = true;
+  if (init == k->init)
+    k->shutting_down = true;
   LIST_FOREACH(p, &k->processes, all) {
-    if (p != init)
+    if (p != init && pid_nr_ns(p->pid, ns))
       process_exit_group(p, SIGKILL);
   }
   for (;;) {
     reap_zombie_children(init);
-    if (k->nprocesses <= 1)
-      return;
+    if (!pid_ns_count(ns, init))
+      break;
     task_wait_uninterruptible(&init->child_wait, 0, NO_DEADLINE);
   }
+  ns->reaper = NULL;
 }
 
 /* ---- zombies ---- */
@@ -285,8 +290,8 @@ static void kill_container(struct process *init) {
 /* All threads have ended: what remains is the number, the status and the counters. May free p. */
 static void zombify(struct process *p) {
   struct kernel *k = p->k;
-  if (p == k->init)
-    kill_container(p);
+  if (p->pid_ns_init)
+    zap_pid_ns(p);
   else
     reparent_children(p);
   struct process *parent = p->parent;
@@ -303,6 +308,13 @@ static void zombify(struct process *p) {
     announce(p);
 }
 
+/* Those that wait in zap_pid_ns() for p to go. They look when this fiber is done with it. */
+static void wake_dying_inits(struct process *p) {
+  for (struct pid_namespace *ns = process_pid_ns_borrow(p); ns; ns = ns->parent)
+    if (ns->dying && ns->reaper && ns->reaper != p)
+      waitq_wake_all(&ns->reaper->child_wait, 0);
+}
+
 void process_reap(struct process *p) {
   struct kernel *k = p->k;
   struct task *leader = p->leader;
@@ -314,6 +326,7 @@ void process_reap(struct process *p) {
   LIST_REMOVE(p, all);
   k->nprocesses--;
   process_join_pgrp(p, NULL, NULL);
+  wake_dying_inits(p);
   p->pid->process = NULL;
   waitq_wake_all(&p->pid->wq, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
   LIST_REMOVE(leader, thread_link);
@@ -324,8 +337,6 @@ void process_reap(struct process *p) {
   task_free(leader);
   if (k->init == p)
     k->init = NULL;
-  else if (k->init && k->shutting_down)
-    waitq_wake_all(&k->init->child_wait, 0);
   process_put(p);
 }
 
@@ -372,6 +383,7 @@ static void drop_resources(struct task *t) {
   struct mm *m = t->mm;
   struct fdtable *files = t->files;
   struct fs_ctx *fs = t->fs;
+  task_switch_namespaces(t, NULL);
   t->mm = NULL;
   t->files = NULL;
   t->fs = NULL;

@@ -31,7 +31,6 @@
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80ull
 #endif
-#define CLONE_NEW_ADMIN (CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP)
 
 /* ---- making and dropping the structures ---- */
 
@@ -108,6 +107,7 @@ void task_free(struct task *t) {
   sighand_put(t->sighand);
   sem_undo_exit(t);
   ipc_ns_put(t->ipc);
+  nsproxy_put(t->nsproxy);
   cred_put(t->cred);
   pid_put(t->tid);
   free(t);
@@ -180,6 +180,7 @@ int task_new_process(struct kernel *k, struct process *parent, struct task **out
     goto fail;
   t->files = fdtable_new();
   t->sighand = sighand_new();
+  t->nsproxy = nsproxy_get(k->init_nsproxy);
   if (!t->files || !t->sighand)
     goto fail;
   err = pid_alloc(k, 0, &t->tid);
@@ -191,8 +192,8 @@ int task_new_process(struct kernel *k, struct process *parent, struct task **out
   p->session_leader = true;
   process_publish(p, parent, t);
   if (!k->init && !parent) {
-    k->init = p;
-    p->unkillable = true;
+    k->init = k->init_pid_ns->reaper = p;
+    p->unkillable = p->pid_ns_init = true;
   }
   *out = t;
   return 0;
@@ -237,13 +238,15 @@ static void vfork_wait(struct task *t, struct task *child, struct vfork_wait *w)
 
 /* ---- clone ---- */
 
-/* The namespaces there are none of answer as a kernel built without them. */
-static int check_namespaces(const struct task *t, uint64_t f) {
-  if (f & CLONE_NEWUSER)
+/* set_tid of clone3(2): in each namespace from the child's own upwards, CAP_CHECKPOINT_RESTORE there is asked for. */
+static int check_set_tid(const struct task *c, const struct clone_args_k *a) {
+  const struct pid_namespace *ns = c->nsproxy->pid_for_children;
+  if (a->nset_tid > (int)ns->level + 1)
     return -EINVAL;
-  if (!(f & (CLONE_NEW_ADMIN | CLONE_NEWTIME)))
-    return 0;
-  return cred_has_cap(t->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
+  for (int i = 0; i < a->nset_tid; i++, ns = ns->parent)
+    if (!ns_capable(c->cred, ns->ns.owner, CAP_SYS_ADMIN) && !ns_capable(c->cred, ns->ns.owner, CAP_CHECKPOINT_RESTORE))
+      return -EPERM;
+  return 0;
 }
 
 static int check_flags(const struct task *t, const struct clone_args_k *a) {
@@ -256,27 +259,25 @@ static int check_flags(const struct task *t, const struct clone_args_k *a) {
     return -EINVAL;
   if ((f & CLONE_SIGHAND) && (f & CLONE_CLEAR_SIGHAND))
     return -EINVAL;
-  if ((f & CLONE_PARENT) && (t->proc == t->k->init || !t->proc->parent))
-    return -EINVAL;
+  if ((f & CLONE_PARENT) && (t->proc->pid_ns_init || !t->proc->parent))
+    return -EINVAL; /* siblings of an init have no one to reap them in their namespace */
   if ((f & CLONE_THREAD) && (f & (CLONE_NEWUSER | CLONE_NEWPID)))
     return -EINVAL;
   if ((f & CLONE_PIDFD) && (f & (CLONE_THREAD | CLONE_DETACHED)))
     return -EINVAL;
   if (f & CLONE_INTO_CGROUP)
     return -EOPNOTSUPP;
-  if (a->nset_tid > 1)
-    return -EINVAL; /* there is one level of pid namespaces */
-  if (a->nset_tid && !cred_has_cap(t->cred, CAP_SYS_ADMIN) && !cred_has_cap(t->cred, CAP_CHECKPOINT_RESTORE))
-    return -EPERM;
-  return check_namespaces(t, f);
+  if ((f & CLONE_THREAD) && t->nsproxy->pid_for_children != task_pid_ns_borrow(t))
+    return -EINVAL;
+  return 0;
 }
 
 /* RLIMIT_NPROC binds neither root nor CAP_SYS_RESOURCE nor CAP_SYS_ADMIN. */
 static int check_nproc(const struct task *t) {
   uint64_t lim = task_rlimit(t, RLIMIT_NPROC);
   const struct cred *c = t->cred;
-  if (lim == RLIM_INFINITY || lim >= (uint64_t)t->k->pid_max || c->uid == 0 || cred_has_cap(c, CAP_SYS_RESOURCE) ||
-      cred_has_cap(c, CAP_SYS_ADMIN))
+  if (lim == RLIM_INFINITY || lim >= (uint64_t)t->k->init_pid_ns->pid_max || c->uid == 0 ||
+      cred_has_cap(c, CAP_SYS_RESOURCE) || cred_has_cap(c, CAP_SYS_ADMIN))
     return 0;
   if ((uint64_t)t->k->ntasks < lim)
     return 0;
@@ -298,6 +299,9 @@ static int copy_resources(struct task *t, struct task *c, uint64_t f) {
     c->fs = f & CLONE_FS ? h->fs_ctx_get(t->fs) : h->fs_ctx_dup(t->fs);
     if (!c->fs)
       return -ENOMEM;
+    int err = f & CLONE_NEWNS ? h->mnt_ns_dup(c->fs, c->cred->user_ns ? c->cred->user_ns : t->k->init_user_ns) : 0;
+    if (err)
+      return err;
   }
   c->sighand = f & CLONE_SIGHAND ? sighand_get(t->sighand) : sighand_dup(t->sighand);
   if (!c->sighand || sem_undo_clone(t, c, f & CLONE_SYSVSEM))
@@ -345,22 +349,23 @@ static int fork_context(struct task *t, struct task *c, const struct clone_args_
 }
 
 /* After the park: may the child still come into being? */
-static int recheck(struct task *t, uint64_t f) {
+static int recheck(struct task *t, const struct task *c, uint64_t f) {
   if (t->killed || t->proc->group_exit)
     return -EINTR;
   if ((f & CLONE_THREAD) && t->proc->dethreading)
     return -EINTR;
-  return t->k->shutting_down ? -ENOMEM : 0; /* as a pid namespace whose init is dying */
+  const struct pid_namespace *ns = task_pid_ns_borrow(c);
+  return t->k->shutting_down || ns->dying || (!ns->reaper && pid_nr_ns(c->tid, ns) != 1) ? -ENOMEM : 0;
 }
 
 static int write_tids(struct task *t, struct task *c, struct plat_ctx *ctx, const struct clone_args_k *a) {
-  int nr = c->tid->nr;
+  int nr = pid_nr_ns(c->tid, task_pid_ns_borrow(c)), seen = pid_vnr(c->tid);
   if (a->flags & CLONE_CHILD_CLEARTID)
     c->clear_child_tid = a->child_tid;
   if (a->flags & CLONE_CHILD_SETTID)
     plat_write(plat_ctx_as(ctx), a->child_tid, &nr,
                sizeof nr); /* Linux, too, lets the child run into its bad pointer */
-  if ((a->flags & CLONE_PARENT_SETTID) && put_user(a->parent_tid, &nr))
+  if ((a->flags & CLONE_PARENT_SETTID) && put_user(a->parent_tid, &seen))
     return -EFAULT;
   return 0;
 }
@@ -375,13 +380,20 @@ static void publish(struct task *t, struct task *c, const struct clone_args_k *a
   p->exit_signal = a->exit_signal;
   p->parent_thread = t;
   if (a->flags & CLONE_PARENT) {
-    parent = t->proc->parent ? t->proc->parent : t->k->init;
+    parent = t->proc->parent;
     p->exit_signal = t->proc->exit_signal;
     p->parent_thread = t->proc->parent_thread;
   }
   p->ctty = t->proc->ctty;
   process_join_pgrp(p, t->proc->pgrp, t->proc->session);
+  struct pid_namespace *ns = process_pid_ns_borrow(p);
+  if (pid_nr_ns(p->pid, ns) == 1) {
+    ns->reaper = p;
+    p->unkillable = p->pid_ns_init = true;
+  }
   process_publish(p, parent, c);
+  if (!(a->flags & CLONE_VM))
+    task_enter_time_ns(c);
 }
 
 static void start_child(struct task *c, struct plat_ctx *ctx, bool thread) {
@@ -405,9 +417,15 @@ static int clone_alloc(struct task *t, const struct clone_args_k *a, struct task
   bool thread = a->flags & CLONE_THREAD;
   struct process *p = thread ? t->proc : process_alloc(t->k, t->proc);
   struct task *c = p ? task_alloc(t->k, p, t) : NULL;
-  int err = c ? copy_resources(t, c, a->flags) : -ENOMEM;
+  int err = c ? task_clone_ns(t, c, a->flags) : -ENOMEM;
   if (!err)
-    err = pid_alloc(t->k, a->nset_tid ? a->set_tid[0] : 0, &c->tid);
+    err = copy_resources(t, c, a->flags);
+  if (!err)
+    err = check_set_tid(c, a);
+  if (!err && c->nsproxy->pid_for_children->dying)
+    err = -ENOMEM;
+  if (!err)
+    err = pid_alloc_in(c->nsproxy->pid_for_children, a->set_tid, a->nset_tid, &c->tid);
   if (!err) {
     if (!thread)
       p->pid = pid_get(c->tid);
@@ -439,13 +457,13 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
   ptrace_before_fork(t);
   err = fork_context(t, c, a, &ctx);
   if (!err)
-    err = recheck(t, a->flags);
+    err = recheck(t, c, a->flags);
   if (!err)
     err = write_tids(t, c, ctx, a);
   if (!err && a->made)
     err = a->made(t, c->tid, a);
   if (!err)
-    err = recheck(t, a->flags); /* they may have parked, too */
+    err = recheck(t, c, a->flags); /* they may have parked, too */
   if (!err)
     err = seccomp_fork(t, c); /* without a park before it is found by other threads' TSYNC */
   if (err) {
@@ -464,7 +482,7 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
   if (t->ptracer && (event || (a->flags & CLONE_PTRACE)) && ptrace_auto_attach(t, c))
     event = 0; /* out of memory: the child goes untraced */
   publish(t, c, a);
-  int nr = c->tid->nr;
+  int nr = pid_vnr(c->tid);
   struct vfork_wait w = {.done = false};
   waitq_init(&w.q);
   if (a->flags & CLONE_VFORK)

@@ -36,7 +36,7 @@ static int cmpxchg(struct task *t, uint64_t uaddr, uint32_t from, uint32_t to) {
 /* One attempt with tab->pi_lock held: 0 it is t's, 1 t must wait (the word says so), -EAGAIN try again. */
 static int try_lock(struct task *t, struct futex_table *tab, uint64_t uaddr, const struct futex_key *key,
                     bool try_only) {
-  uint32_t word, tid = (uint32_t)t->tid->nr;
+  uint32_t word, tid = (uint32_t)pid_vnr(t->tid);
   if (get_user(&word, uaddr) < 0)
     return -EFAULT;
   if ((word & FUTEX_TID_MASK) == tid)
@@ -109,7 +109,7 @@ int64_t futex_lock_pi(struct task *t, uint64_t uaddr, bool priv, int64_t deadlin
 static int hand_over(struct task *t, struct futex_table *tab, uint64_t uaddr, const struct futex_key *key,
                      uint32_t extra) {
   for (int tries = 0; tries < 1000; tries++) {
-    uint32_t word, tid = (uint32_t)t->tid->nr;
+    uint32_t word, tid = (uint32_t)pid_vnr(t->tid);
     if (get_user(&word, uaddr) < 0)
       return -EFAULT;
     bool orphan = extra && !(word & FUTEX_TID_MASK); /* the walk of the robust list came by before */
@@ -122,7 +122,7 @@ static int hand_over(struct task *t, struct futex_table *tab, uint64_t uaddr, co
         return r;
       continue;
     }
-    int next = w->task->tid->nr;
+    int next = pid_vnr(w->task->tid);
     int r = cmpxchg(t, uaddr, word, (uint32_t)next | FUTEX_WAITERS | extra);
     if (r == -EAGAIN)
       continue;
@@ -161,7 +161,7 @@ again:
   for (int i = 0; i < FUTEX_BUCKETS; i++) {
     struct futex_waiter *w;
     TAILQ_FOREACH(w, &tab->bucket[i], link) {
-      if (!w->owner || w->owner != t->tid->nr)
+      if (!w->owner || w->owner != pid_vnr(t->tid))
         continue;
       struct futex_key key = w->key;
       int r = -EFAULT;

@@ -73,14 +73,14 @@ static int take_for(struct requeue *q, struct futex_waiter *w, int *owner) {
   if (get_user(&word, q->uaddr2) < 0)
     return -EFAULT;
   *owner = (int)(word & FUTEX_TID_MASK);
-  if (*owner == w->task->tid->nr)
+  if (*owner == pid_vnr(w->task->tid))
     return -EDEADLK;
   if (*owner && !task_find_borrow(q->t->k, *owner))
     return -ESRCH;
   if (*owner && (word & FUTEX_WAITERS))
     return 0;
   want = *owner ? word | FUTEX_WAITERS
-                : (uint32_t)w->task->tid->nr | (word & FUTEX_OWNER_DIED) | (q->left > 0 ? FUTEX_WAITERS : 0);
+                : (uint32_t)pid_vnr(w->task->tid) | (word & FUTEX_OWNER_DIED) | (q->left > 0 ? FUTEX_WAITERS : 0);
   int r = plat_atomic32(q->t->ctx, PLAT_CMPXCHG, q->uaddr2, want, word, &old);
   if (r < 0)
     return r;
@@ -127,7 +127,7 @@ static int requeue_locked(struct requeue *q) {
       r = move_waiters(q, owner);
       return r < 0 ? r : done + r;
     }
-    int self = w->task->tid->nr;
+    int self = pid_vnr(w->task->tid);
     r = take_for(q, w, &owner);
     if (r == -EAGAIN)
       continue;

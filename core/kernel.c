@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define DMESG_CAP (64 * 1024)
-#define PID_MAX 4194304 /* what systemd and most distributions set on 64-bit machines */
 
 /* There is one kernel per loop and one loop per thread. */
 static _Thread_local struct kernel *the_kernel;
@@ -74,17 +73,14 @@ struct kernel *kernel_new(struct loop *l) {
   if (!k)
     return NULL;
   k->loop = l;
-  RB_INIT(&k->pids);
   LIST_INIT(&k->processes);
-  k->pid_max = PID_MAX;
   k->sysctl = (struct kernel_sysctl)KERNEL_SYSCTL_DEFAULTS;
   k->aio_max_nr = 65536;
   k->log_fd = -1;
   k->next_anon_ino = 1;
   k->dmesg_cap = DMESG_CAP;
   k->dmesg = malloc(k->dmesg_cap);
-  k->ipc = ipc_ns_new(k);
-  if (!k->dmesg || !k->ipc) {
+  if (!k->dmesg) {
     free(k->dmesg);
     free(k);
     return NULL;
@@ -97,11 +93,15 @@ struct kernel *kernel_new(struct loop *l) {
   k->boot_realtime = clock_ns(CLOCK_REALTIME);
   make_boot_id(k->boot_id);
   strcpy(k->uts.sysname, "Linux");
-  strcpy(k->uts.nodename, "localhost");
   strcpy(k->uts.release, "6.1.0-runsc-notify");
   strcpy(k->uts.version, "#1 SMP PREEMPT_DYNAMIC runsc-notify");
   strcpy(k->uts.machine, "x86_64");
-  strcpy(k->uts.domainname, "(none)");
+  if (ns_boot(k) || !(k->ipc = ipc_ns_new(k->init_user_ns))) {
+    kernel_free(k);
+    return NULL;
+  }
+  strcpy(k->init_nsproxy->uts->nodename, "localhost");
+  strcpy(k->init_nsproxy->uts->domainname, "(none)");
   the_kernel = k;
   boot_log(k);
   return k;
@@ -113,6 +113,7 @@ void kernel_free(struct kernel *k) {
   if (the_kernel == k)
     the_kernel = NULL;
   ipc_ns_put(k->ipc);
+  ns_shutdown(k);
   free(k->dmesg);
   free(k);
 }

@@ -38,8 +38,18 @@ struct kernel_hooks {
   int (*shm_file)(size_t len, const char *name, struct file **out); /* anonymous shared memory: tmpfs makes the file */
   unsigned (*file_mount_flags)(
       const struct file *f); /* MS_NOEXEC, MS_NOSUID, … of the mount f was opened through; 0 without one */
+  /* Mount namespaces, fs/mount.c. dup: gives fs (not shared) a copy of its own, root and cwd moved into it. install:
+   * setns(2), t's root and cwd become the root of ns. free: the last reference is gone. */
+  int (*mnt_ns_dup)(struct fs_ctx *fs, struct user_namespace *owner);
+  int (*mnt_ns_install)(struct fs_ctx *fs, struct ns_common *ns);
+  struct ns_common *(*mnt_ns_borrow)(struct fs_ctx *fs);
+  void (*mnt_ns_free)(struct ns_common *ns);
+  bool (*fs_is_chrooted)(const struct fs_ctx *fs); /* its root is not its mount namespace's */
+  bool (*fs_is_shared)(const struct fs_ctx *fs);
   int (*file_stat)(struct file *f, struct stat *st); /* fstat(2), for exec's set-id bits. May park */
 };
+
+#define PID_MAX_LIMIT 4194304 /* of 64-bit machines, and what systemd sets */
 
 /* Values of /proc/sys that can be changed, and that somebody obeys. */
 struct kernel_sysctl {
@@ -53,8 +63,6 @@ struct kernel_sysctl {
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
   { 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }
-
-RB_HEAD(pid_tree, pid);
 
 struct kernel {
   struct loop *loop;
@@ -71,15 +79,18 @@ struct kernel {
   struct ipc_namespace *ipc;   /* the first one, which programs put in from outside get; counted */
   struct unix_net *unix_net;   /* net/unix.c's: abstract names, descriptors in flight */
 
-  struct pid_tree pids;
-  int last_pid, pid_max;
+  struct user_namespace *init_user_ns; /* counted */
+  struct pid_namespace *init_pid_ns;
+  struct nsproxy *init_nsproxy;
+  bool ns_booted;
+  uint32_t next_ns_ino;
   LIST_HEAD(, process) processes;
   int nprocesses, ntasks;
   struct process *init;
   bool shutting_down;
   uint64_t forks; /* since boot, for /proc/stat */
 
-  struct utsname uts;
+  struct utsname uts;                    /* but for nodename and domainname: those are a uts_namespace's */
   int64_t boot_monotonic, boot_realtime; /* ns */
   char boot_id[37];
 

@@ -272,7 +272,7 @@ bool ptrace_notify_tracer(struct task *c, int why) {
     const struct ksigaction *a = &tracer->leader->sighand->action[SIGCHLD - 1];
     if (!stop || (a->handler != (uint64_t)SIG_IGN && !(a->flags & SA_NOCLDSTOP))) {
       siginfo_t info = {.si_signo = SIGCHLD, .si_code = why};
-      info.si_pid = c->tid->nr;
+      info.si_pid = pid_vnr(c->tid);
       info.si_uid = c->cred->uid;
       info.si_status = cause_status(c, why);
       send_signal_process(tracer, SIGCHLD, &info);

@@ -116,7 +116,7 @@ int ptrace_need(struct task *tracer, struct task *c, unsigned parts) {
     return 0;
   if (!c->ctx || !c->fiber || c->pt->request)
     return -ESRCH;
-  int tid = c->tid->nr;
+  int tid = pid_vnr(c->tid);
   struct ptrace_request q = {.parts = parts, .waiter = fiber_self()};
   c->pt->request = &q;
   fiber_wake(c->fiber);

@@ -75,7 +75,7 @@ static int ptrace_stop(struct task *t, int code, int why, uint64_t message, sigi
 
 static int notify(struct task *t, int sig, int code, int why, uint64_t message) {
   siginfo_t info = {.si_signo = sig, .si_code = code};
-  info.si_pid = t->tid->nr;
+  info.si_pid = pid_vnr(t->tid);
   info.si_uid = t->cred->uid;
   return ptrace_stop(t, code, why, message, &info);
 }
@@ -219,7 +219,7 @@ int64_t ptrace_exec(struct task *t) {
   }
   if (!t->ptracer)
     return 0;
-  int old = pt->old_tid ? pt->old_tid : t->tid->nr;
+  int old = pt->old_tid ? pt->old_tid : pid_vnr(t->tid);
   pt->old_tid = 0;
   if (ptrace_event_enabled(t, PTRACE_EVENT_EXEC)) {
     ptrace_view(t, true, 0);
@@ -268,7 +268,7 @@ int ptrace_signal(struct task *t, int sig, siginfo_t *info) {
     info->si_signo = sig;
     info->si_code = SI_USER;
     if (tracer == t->ptracer) {
-      info->si_pid = tracer->proc->pid->nr;
+      info->si_pid = pid_nr_ns(tracer->proc->pid, process_pid_ns_borrow(t->proc));
       info->si_uid = tracer->cred->uid;
     }
   }

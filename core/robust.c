@@ -8,7 +8,7 @@
 
 /* The word of a lock that t may hold: mark it and wake a waiter. -errno ends the walk. */
 static int owner_died(struct task *t, uint64_t uaddr, bool pi, bool pending) {
-  uint32_t word, old, tid = (uint32_t)t->tid->nr;
+  uint32_t word, old, tid = (uint32_t)pid_vnr(t->tid);
   if (uaddr & 3)
     return -EINVAL;
   if (get_user(&word, uaddr) < 0)

@@ -95,7 +95,7 @@ static int cannot_sync(const struct task *t) {
   LIST_FOREACH(o, &t->proc->threads, thread_link) {
     if (follows(o, t) && o->seccomp_mode != SECCOMP_MODE_DISABLED &&
         (o->seccomp_mode != SECCOMP_MODE_FILTER || !is_ancestor(o->seccomp, t->seccomp)))
-      return o->tid->nr;
+      return pid_vnr(o->tid);
   }
   return 0;
 }

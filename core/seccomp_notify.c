@@ -181,7 +181,7 @@ static long receive(struct seccomp_listener *l, uint64_t arg) {
       return err;
   }
   n.id = r->id;
-  n.pid = (uint32_t)r->t->tid->nr;
+  n.pid = (uint32_t)pid_vnr(r->t->tid);
   n.data = r->data;
   r->state = REQ_SENT;
   waitq_wake_all(&r->wq, 0); /* its wait may be a killable one from now on */

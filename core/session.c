@@ -32,7 +32,7 @@ int process_setsid(struct process *p) {
   process_join_pgrp(p, p->pid, p->pid);
   p->session_leader = true;
   p->ctty = NULL;
-  return p->pid->nr;
+  return pid_vnr(p->pid);
 }
 
 static int check_setpgid(struct task *t, struct process *p) {
@@ -50,7 +50,7 @@ static int check_setpgid(struct task *t, struct process *p) {
 int process_setpgid(struct task *t, int pid, int pgid) {
   struct kernel *k = t->k;
   if (pid == 0)
-    pid = t->proc->pid->nr;
+    pid = pid_vnr(t->proc->pid);
   if (pgid == 0)
     pgid = pid;
   if (pgid < 0)

@@ -14,6 +14,7 @@ static inline sigset64_t sigbit(int sig) {
 }
 
 struct task;
+struct pid;
 struct process;
 struct user;
 
@@ -49,7 +50,7 @@ void sighand_put(struct sighand *s);
  * permission checks (syscalls/kill does them). */
 int send_signal_task(struct task *t, int sig, const siginfo_t *info);
 int send_signal_process(struct process *p, int sig, const siginfo_t *info);
-int send_signal_pgrp(struct process *sender_or_null, int pgid, int sig, const siginfo_t *info); /* -ESRCH if empty */
+int send_signal_pgrp(struct pid *pgrp, int sig, const siginfo_t *info); /* -ESRCH if empty */
 /* A fault of t's own: cannot be blocked or ignored (force_sig_info). */
 void force_signal(struct task *t, int sig, const siginfo_t *info);
 void force_signal_fault(struct task *t, int sig, int code, uint64_t addr);

@@ -27,8 +27,8 @@ void siginfo_user(struct task *t, int sig, int code, siginfo_t *info) {
   memset(info, 0, sizeof *info);
   info->si_signo = sig;
   info->si_code = code;
-  info->si_pid = t->proc->pid->nr;
-  info->si_uid = t->cred->uid;
+  info->si_pid = pid_vnr(t->proc->pid);
+  info->si_uid = kuid_here(t->cred->uid);
 }
 
 int signal_check_permission(struct task *t, struct process *p, int sig) {
@@ -37,9 +37,34 @@ int signal_check_permission(struct task *t, struct process *p, int sig) {
   return sig == SIGCONT && p->session == t->proc->session ? 0 : -EPERM;
 }
 
-/* Sent by the kernel or from outside the container: only such a signal may kill or stop init. */
-static bool from_above(const siginfo_t *info) {
-  return !info || info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid == 0);
+/* The caller cannot be seen from p's pid namespace: it is in one above. */
+static bool sender_above(const struct process *p) {
+  struct task *s = task_current();
+  return s && s->proc->pid && !pid_nr_ns(s->proc->pid, process_pid_ns_borrow(p));
+}
+
+/* Sent by the kernel, from outside the container or from a pid namespace above: only such a signal may kill or stop an
+ * init. */
+static bool from_above(const struct process *p, const siginfo_t *info) {
+  return !info || info->si_code == SI_KERNEL || (info->si_code == SI_USER && info->si_pid == 0) || sender_above(p);
+}
+
+/* Who sent it, in the numbers of the receiver's namespaces. */
+static const siginfo_t *translate(const struct process *p, const siginfo_t *info, siginfo_t *copy) {
+  const struct cred *to = p->leader ? p->leader->cred : NULL;
+  struct user_namespace *from = current_user_ns_borrow();
+  if (!info || info->si_code > 0 ||
+      (info->si_code != SI_USER && info->si_code != SI_QUEUE && info->si_code != SI_TKILL))
+    return info;
+  bool above = sender_above(p);
+  if (!above && (!to || to->user_ns == from))
+    return info;
+  *copy = *info;
+  if (above)
+    copy->si_pid = 0;
+  if (to)
+    copy->si_uid = from_kuid_munged(to->user_ns, make_kuid(from, info->si_uid));
+  return copy;
 }
 
 static bool drop_ignored(const struct process *p, const struct task *t, int sig, bool force) {
@@ -174,9 +199,10 @@ static int enqueue(struct process *p, struct sigpending *to, int sig, const sigi
 
 int send_signal_task(struct task *t, int sig, const siginfo_t *info) {
   struct process *p = t->proc;
-  if (sig == 0 || t->exiting || !prepare(p, t, sig, from_above(info)))
+  siginfo_t copy;
+  if (sig == 0 || t->exiting || !prepare(p, t, sig, from_above(p, info)))
     return 0;
-  int err = enqueue(p, &t->pending, sig, info);
+  int err = enqueue(p, &t->pending, sig, translate(p, info, &copy));
   if (!err && takes(t, sig))
     complete(p, t, sig);
   return err;
@@ -186,17 +212,16 @@ int send_signal_process(struct process *p, int sig, const siginfo_t *info) {
   if (sig == 0 || p->zombie || !p->leader)
     return 0;
   struct task *t = choose(p, sig);
-  if (!prepare(p, t ? t : p->leader, sig, from_above(info)))
+  siginfo_t copy;
+  if (!prepare(p, t ? t : p->leader, sig, from_above(p, info)))
     return 0;
-  int err = enqueue(p, &p->pending, sig, info);
+  int err = enqueue(p, &p->pending, sig, translate(p, info, &copy));
   if (!err)
     complete(p, choose(p, sig), sig);
   return err;
 }
 
-int send_signal_pgrp(struct process *sender, int pgid, int sig, const siginfo_t *info) {
-  struct kernel *k = sender ? sender->k : kernel_current();
-  struct pid *pgrp = pid_find_borrow(k, pgid);
+int send_signal_pgrp(struct pid *pgrp, int sig, const siginfo_t *info) {
   if (!pgrp || LIST_EMPTY(&pgrp->pgrp))
     return -ESRCH;
   int err = -ESRCH;

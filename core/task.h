@@ -5,6 +5,7 @@
 #pragma once
 #include "file.h"
 #include "mm.h"
+#include "ns.h"
 #include "platform.h"
 #include "ref.h"
 #include "signal.h"
@@ -21,7 +22,7 @@ struct sem_undo_list;
 struct fs_ctx; /* cwd, root, umask: fs/ owns it, see kernel_hooks */
 struct tty;
 
-/* ---- credentials: immutable once shared; change by cred_dup, edit, task_set_cred ---- */
+/* ---- credentials: immutable once shared; change by cred_dup, edit, task_set_cred. Ids are kuids: see ns.h ---- */
 #define CAP_LAST 40
 #define NGROUPS_MAX_GUEST 65536
 struct cred {
@@ -33,12 +34,14 @@ struct cred {
   bool no_new_privs;
   int ngroups;
   uint32_t *groups;
+  struct user_namespace *user_ns; /* counted; NULL: the initial one */
 };
-struct cred *cred_new(void); /* all zero ids, no capabilities */
+struct cred *cred_new(void); /* all zero ids, no capabilities, the initial user namespace */
 struct cred *cred_dup(const struct cred *c);
 struct cred *cred_get(struct cred *c);
 void cred_put(struct cred *c);
-bool cred_has_cap(const struct cred *c, int cap);       /* effective */
+/* Effective, over what belongs to the initial user namespace (capable()). See ns_capable(), cred_own_cap(). */
+bool cred_has_cap(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
 /* What execve does to them, given the file's set-id bits as allowed by mount and no_new_privs. core/cred.c. */
 struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid);
@@ -47,13 +50,14 @@ struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosui
 struct pid { /* a number, and what bears it. Lives while anything refers to it */
   ref_t ref;
   struct kernel *k;
-  int nr;
+  int nr;                       /* in the initial pid namespace: for logs. What guests see: pid_vnr(), pid_nr_ns() */
+  unsigned level;               /* of its pid namespace */
   struct task *task;            /* the thread of this tid, or NULL */
   struct process *process;      /* the process of this pid (also as a zombie), or NULL */
   LIST_HEAD(, process) pgrp;    /* members of the process group of this number */
   LIST_HEAD(, process) session; /* members of the session */
   struct waitq wq;              /* pidfd polls */
-  RB_ENTRY(pid) link;
+  struct upid numbers[];        /* [0, level] */
 };
 
 struct cpu_split { /* CPU time as last told, in ns: neither part may go backwards (cputime_adjust()) */
@@ -78,6 +82,7 @@ struct task {
   struct fs_ctx *fs;
   struct sighand *sighand;
   struct cred *cred;              /* counted */
+  struct nsproxy *nsproxy;        /* counted; NULL once it exits */
   struct ipc_namespace *ipc;      /* counted */
   struct sem_undo_list *sem_undo; /* SEM_UNDO, shared by CLONE_SYSVSEM; counted or NULL */
   char comm[16];
@@ -181,7 +186,8 @@ struct process { /* signal_struct: what all threads of a thread group share */
   int nstopped;
   bool subreaper, has_subreaper;
   bool injected;            /* made by task_new_process(): hooks.process_reaped is told of its end */
-  bool unkillable;          /* init: signals from within the container that it has no handler for are dropped */
+  bool pid_ns_init;         /* the init of its pid namespace */
+  bool unkillable;          /* init: signals from within its pid namespace that it has no handler for are dropped */
   int exit_signal;          /* sent to the parent at the end; 0 none. (Of the leader in Linux; here it survives exec) */
   struct task *dethreading; /* the thread that waits in task_dethread() until it is alone */
   int stop_count;           /* threads that have yet to stop before the group stop is complete */
@@ -206,6 +212,7 @@ struct process { /* signal_struct: what all threads of a thread group share */
 /* The task whose fiber runs, or NULL. */
 struct task *task_current(void);
 
+/* By number as the calling task knows it (its pid namespace's); outside of tasks, the initial namespace's. */
 struct task *task_find_borrow(struct kernel *k, int tid);
 struct process *process_find_borrow(struct kernel *k, int pid);
 struct pid *pid_find_borrow(struct kernel *k, int nr);
@@ -219,7 +226,7 @@ struct clone_args_k { /* struct clone_args of clone3(2), decoded and checked for
   uint64_t flags;
   int exit_signal;
   uint64_t stack, stack_size, tls, parent_tid, child_tid, pidfd;
-  int set_tid[8];
+  int set_tid[33]; /* innermost first */
   int nset_tid;
   /* Called before the child runs, to hand out its pidfd (which is fs/'s). -errno undoes the clone. May be NULL. */
   int (*made)(struct task *t, struct pid *child, const struct clone_args_k *a);
@@ -287,6 +294,8 @@ void task_free(struct task *t); /* a task that never ran, or has exited: drops w
 struct process *process_alloc(struct kernel *k, struct process *from);
 void process_link_thread(struct process *p, struct task *t);
 int pid_alloc(struct kernel *k, int want, struct pid **out); /* want 0: the next free one. -EAGAIN, -EEXIST */
+/* In ns and those above; set_tid: wanted numbers, innermost first. */
+int pid_alloc_in(struct pid_namespace *ns, const int *set_tid, int nset, struct pid **out);
 void process_join_pgrp(struct process *p, struct pid *pgrp, struct pid *session); /* drops the old ones; NULL leaves */
 void process_notify_parent(struct process *p, int why);                           /* CLD_*; core/exit.c */
 void rlimits_default(struct rlimit *r, const struct kernel *k);

@@ -25,11 +25,11 @@ static bool eligible(const struct waited *c, const struct wait_opts *w) {
   const struct process *p = c->child;
   switch (w->which) {
   case P_PID:
-    if ((c->tracee ? c->tracee->tid : p->pid)->nr != w->id)
+    if (pid_vnr(c->tracee ? c->tracee->tid : p->pid) != w->id)
       return false;
     break;
   case P_PGID:
-    if (!p->pgrp || p->pgrp->nr != w->id)
+    if (!p->pgrp || pid_vnr(p->pgrp) != w->id)
       return false;
     break;
   default:
@@ -119,8 +119,8 @@ static int64_t report(struct task *t, const struct waited *c, int code, struct w
   process_rusage(p, &sum);
   add_acc(&sum, &p->children_acc);
   rusage_from_acc(&sum, &w->ru);
-  w->pid = (c->tracee ? c->tracee->tid : p->pid)->nr;
-  w->uid = (c->tracee ? c->tracee : p->leader)->cred->uid;
+  w->pid = pid_vnr(c->tracee ? c->tracee->tid : p->pid);
+  w->uid = kuid_here((c->tracee ? c->tracee : p->leader)->cred->uid);
   w->code = code;
   bool consume = !(w->options & WNOWAIT);
   switch (code) {

@@ -35,6 +35,14 @@ struct seccomp_filter;
 /* A listener of `filter`, which must not be attached yet. */
 int seccomp_notify_file_new(struct kernel *k, struct seccomp_filter *filter, struct file **out);
 
+struct sbuf;
+void pidfd_show(const struct pid *p, const struct pid_namespace *ns, struct sbuf *b); /* for /proc/PID/fdinfo */
+
+/* ---- fs/nsfs.c ---- */
+int nsfs_open(struct ns_common *ns, int flags, struct file **out);
+int nsfs_name(const struct ns_common *ns, char *buf, size_t cap); /* "uts:[4026531838]": as snprintf() */
+struct ns_common *nsfs_ns_borrow(const struct file *f);           /* NULL: not such a file */
+
 /* ---- fs/epoll.c ---- */
 struct epoll_event_k { /* struct epoll_event: packed on x86-64 */
   uint32_t events;

@@ -19,13 +19,13 @@ static int procs_show(struct inode *i, struct sbuf *b) {
   struct process *p;
   struct task *t;
   LIST_FOREACH(p, &k->processes, all) {
-    if (!threads && p->pid) {
-      sb_printf(b, "%d\n", p->pid->nr);
+    if (!threads && pid_vnr(p->pid)) {
+      sb_printf(b, "%d\n", pid_vnr(p->pid));
       continue;
     }
     LIST_FOREACH(t, &p->threads, thread_link) {
-      if (t->tid)
-        sb_printf(b, "%d\n", t->tid->nr);
+      if (pid_vnr(t->tid))
+        sb_printf(b, "%d\n", pid_vnr(t->tid));
     }
   }
   return 0;

@@ -63,7 +63,7 @@ const struct fs_type *fs_type_find(const char *name) {
 
 int fs_type_allowed(const struct task *t, const struct fs_type *ft, unsigned *mount_flags) {
   (void)mount_flags;
-  if (!t->fs->ns->user_ns)
+  if (user_ns_is_init(t->fs->ns->ns.owner))
     return may_mount(t) ? 0 : -EPERM;
   return ft->flags & FS_USERNS_MOUNT ? 0 : -EPERM;
 }

@@ -286,7 +286,7 @@ int mount_graft(struct vfs *v, struct mount *top, const struct path *at, bool mo
   mount_attach_tree(ns, top, parent, at->dentry);
   for (unsigned i = 0; i < pending.n; i++) {
     struct pending_mount *p = &pending.v[i];
-    if (p->parent->ns->user_ns != ns->user_ns)
+    if (p->parent->ns->ns.owner != ns->ns.owner)
       mount_lock_tree(p->copy);
     p->copy->locked = false;
     attach_beneath(p->parent->ns, p->copy, p->parent, at->dentry);
@@ -402,7 +402,7 @@ void mount_umount_tree(struct mount *top, bool propagate) {
   while (list.n)
     mount_put(list.v[--list.n]);
   free(list.v);
-  mount_table_changed(v, ns && ns->ref.n ? ns : NULL);
+  mount_table_changed(v, ns && ns->ns.ref.n ? ns : NULL);
 }
 
 struct busy_check {

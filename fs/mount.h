@@ -79,7 +79,7 @@ int peers_master_id(const struct mount *m); /* 0: none */
 int peers_dominating_id(const struct mount *m, const struct mount_ns *ns, const struct path *root);
 
 /* ---- mount_ns.c ---- */
-struct mount_ns *mount_ns_new(struct vfs *v, bool anon, struct user_ns *user_ns);
+struct mount_ns *mount_ns_new(struct vfs *v, bool anon, struct user_namespace *user_ns);
 bool mount_in_callers_ns(const struct mount *m); /* check_mnt(): in the namespace of the current task */
 /* May t mount in its namespace? (may_mount) */
 bool may_mount(const struct task *t);

@@ -309,7 +309,7 @@ int vfs_mount_setattr(struct task *t, const struct path *at, const struct mount_
 
 static int open_tree_file(struct task *t, struct mount *m, struct file **out) {
   struct path p = {m, m->root};
-  struct mount_ns *ns = mount_ns_new(t->k->vfs, true, t->fs->ns->user_ns);
+  struct mount_ns *ns = mount_ns_new(t->k->vfs, true, t->fs->ns->ns.owner);
   if (!ns) {
     mount_free_tree(m);
     return -ENOMEM;

@@ -3,25 +3,29 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 
-struct mount_ns *mount_ns_new(struct vfs *v, bool anon, struct user_ns *user_ns) {
+struct mount_ns *mount_ns_new(struct vfs *v, bool anon, struct user_namespace *user_ns) {
   struct mount_ns *ns = calloc(1, sizeof *ns);
-  if (!ns)
+  if (!ns || ns_init(&ns->ns, v->k, NS_MNT, user_ns)) {
+    free(ns);
     return NULL;
-  ref_init(&ns->ref);
+  }
   TAILQ_INIT(&ns->mounts);
   ns->anon = anon;
   ns->seq = ++v->next_mount_ns;
-  ns->user_ns = user_ns;
   LIST_INSERT_HEAD(&v->mount_namespaces, ns, all);
   return ns;
 }
 
 void mount_ns_put(struct mount_ns *ns) {
-  if (!ns || !ref_put(&ns->ref))
-    return;
+  ns_put(ns ? &ns->ns : NULL);
+}
+
+void mount_ns_free(struct ns_common *head) {
+  struct mount_ns *ns = (struct mount_ns *)head;
   if (ns->root)
     mount_umount_tree(ns->root, false);
   LIST_REMOVE(ns, all);
+  ns_fini(head);
   free(ns);
 }
 
@@ -31,8 +35,7 @@ bool mount_in_callers_ns(const struct mount *m) {
 }
 
 bool mount_ns_capable(const struct task *t, const struct mount_ns *ns) {
-  (void)ns;
-  return cred_has_cap(t->cred, CAP_SYS_ADMIN);
+  return ns_capable(t->cred, ns->ns.owner, CAP_SYS_ADMIN);
 }
 
 bool may_mount(const struct task *t) {
@@ -80,9 +83,9 @@ static void move_path(const struct mount_ns *old, struct path *p) {
   path_put(&was);
 }
 
-static int copy_ns(struct vfs *v, struct mount_ns *old, struct user_ns *user_ns, struct mount_ns **out) {
+static int copy_ns(struct vfs *v, struct mount_ns *old, struct user_namespace *user_ns, struct mount_ns **out) {
   struct mount *m, *root;
-  bool less = user_ns != old->user_ns;
+  bool less = user_ns != old->ns.owner;
   if (!old->root)
     return -EINVAL;
   struct mount_ns *ns = mount_ns_new(v, false, user_ns);
@@ -102,11 +105,11 @@ static int copy_ns(struct vfs *v, struct mount_ns *old, struct user_ns *user_ns,
   return 0;
 }
 
-int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs) {
+int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs, struct user_namespace *owner) {
   struct mount_ns *old = fs->ns, *ns;
   if (!old)
     return -EINVAL;
-  int r = copy_ns(v, old, old->user_ns, &ns);
+  int r = copy_ns(v, old, owner, &ns);
   if (r)
     return r;
   move_path(old, &fs->root);

@@ -1,6 +1,7 @@
 #include "anon.h"
 #include "../core/task.h"
 #include "vfs.h"
+#include "sbuf.h"
 #include <stdlib.h>
 
 /* pidfd_open(2): readable when the process has ended, hung up when it was reaped. */
@@ -28,4 +29,14 @@ struct file *pidfd_file_new(struct kernel *k, struct pid *p, int flags) {
 
 struct pid *pidfd_pid_borrow(const struct file *f) {
   return f->ops == &pidfd_ops ? f->priv : NULL;
+}
+
+/* pidfd_show_fdinfo(): the number in ns and in the namespaces below it. */
+void pidfd_show(const struct pid *p, const struct pid_namespace *ns, struct sbuf *b) {
+  bool alive = p->task || p->process;
+  int nr = alive ? pid_nr_ns(p, ns) : -1;
+  sb_printf(b, "Pid:\t%d\nNSpid:\t%d", nr, nr);
+  for (unsigned i = ns->level + 1; nr > 0 && i <= p->level; i++)
+    sb_printf(b, "\t%d", p->numbers[i].nr);
+  sb_puts(b, "\n");
 }

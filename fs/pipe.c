@@ -76,7 +76,7 @@ static int broken_pipe(void) {
   struct task *t = task_current();
   if (t) {
     siginfo_t info = {.si_signo = SIGPIPE, .si_code = SI_USER};
-    info.si_pid = t->proc->pid->nr;
+    info.si_pid = pid_vnr(t->proc->pid);
     info.si_uid = t->cred->uid;
     send_signal_task(t, SIGPIPE, &info);
   }

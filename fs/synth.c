@@ -163,6 +163,7 @@ static void synth_evict(struct inode *i) {
 
 /* ---- generated files ---- */
 struct synth_file {
+  struct cred *cred; /* of the opener, for store_as; counted */
   struct sbuf buf;
   bool ready;
   uint64_t seq; /* as it was when the file was opened or last polled */
@@ -218,7 +219,7 @@ static ssize_t gen_read(struct file *f, struct uio *u, off_t *pos) {
 
 static ssize_t gen_write(struct file *f, struct uio *u, off_t *pos) {
   const struct synth_ent *e = synth_ent_of(f->inode);
-  if (!e->store)
+  if (!e->store && !e->store_as)
     return -EIO;
   char buf[STORE_MAX + 1];
   size_t n = u->resid < STORE_MAX ? u->resid : STORE_MAX;
@@ -228,7 +229,10 @@ static ssize_t gen_write(struct file *f, struct uio *u, off_t *pos) {
   buf[r] = 0;
   if (!synth_alive(f->inode))
     return -ESRCH;
-  r = e->store(f->inode, buf, (size_t)r);
+  if (e->store_as)
+    r = *pos ? -EINVAL : e->store_as(f->inode, ((struct synth_file *)f->priv)->cred, buf, (size_t)r);
+  else
+    r = e->store(f->inode, buf, (size_t)r);
   if (r > 0)
     *pos += r;
   return r;
@@ -259,6 +263,7 @@ static uint32_t gen_poll(struct file *f) {
 static void gen_release(struct file *f) {
   struct synth_file *sf = f->priv;
   sb_free(&sf->buf);
+  cred_put(sf->cred);
   free(sf);
 }
 
@@ -347,6 +352,8 @@ static int synth_open(struct inode *i, struct file *f) {
   struct synth_file *sf = calloc(1, sizeof *sf);
   if (!sf)
     return -ENOMEM;
+  if (e->store_as && task_current())
+    sf->cred = cred_get(task_current()->cred);
   if (e->seq)
     sf->seq = e->seq(i);
   if (e->wq)
@@ -389,6 +396,9 @@ static int synth_statfs(struct super *sb, struct statfs *st) {
 }
 
 static void synth_kill(struct super *sb) {
+  struct synth_super *s = sb->priv;
+  if (s && s->kill)
+    s->kill(s);
   free(sb->priv);
 }
 

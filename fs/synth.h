@@ -27,6 +27,9 @@ struct synth_ent {
   int (*show)(struct inode *i, struct sbuf *b);
   /* A write: buf is NUL-terminated behind n bytes (at most 4096). The bytes taken or -errno. */
   ssize_t (*store)(struct inode *i, char *buf, size_t n);
+  /* The same, with the credentials that the file was opened with: for what a privileged program may be made to write
+   * to a descriptor that it inherited. Only at offset 0. */
+  ssize_t (*store_as)(struct inode *i, const struct cred *opener, char *buf, size_t n);
   /* Directories: fixed entries first, then dynamic ones. lookup: 0 or -ENOENT. next: the first entry with a key >= key:
    * 1, 0 at the end, -errno. Only name, key and ent matter of what next() fills in. */
   const struct synth_ent *children;
@@ -54,6 +57,7 @@ struct synth_super { /* super->priv */
   void (*ctx_put)(void *ctx);
   int (*alive)(struct inode *i); /* for every inode, before its entry's own */
   int (*setattr)(struct inode *i, struct dentry *d, const struct iattr *a); /* NULL: refuse changes of mode and owner */
+  void (*kill)(struct synth_super *s); /* NULL, or frees priv */
   int create_errno; /* what making an entry is refused with; 0: -EPERM, or -EACCES for files */
   void *priv;
 };

@@ -130,8 +130,8 @@ void tty_hangup(struct tty *t) {
     send_signal_process(leader, SIGCONT, NULL);
   }
   if (fg && !(leader && leader->pgrp == fg)) {
-    send_signal_pgrp(NULL, fg->nr, SIGHUP, NULL);
-    send_signal_pgrp(NULL, fg->nr, SIGCONT, NULL);
+    send_signal_pgrp(fg, SIGHUP, NULL);
+    send_signal_pgrp(fg, SIGCONT, NULL);
   }
   tty_clear_session(t);
   if (fg)

@@ -7,7 +7,7 @@
 
 void tty_signal_pgrp(struct tty *t, int sig) {
   if (t->pgrp)
-    send_signal_pgrp(NULL, t->pgrp->nr, sig, NULL);
+    send_signal_pgrp(t->pgrp, sig, NULL);
 }
 
 int tty_check_change(struct tty *t, int sig) {
@@ -18,7 +18,7 @@ int tty_check_change(struct tty *t, int sig) {
     return sig == SIGTTIN ? -EIO : 0;
   if (process_group_orphaned(me->proc->pgrp))
     return -EIO;
-  send_signal_pgrp(NULL, me->proc->pgrp->nr, sig, NULL);
+  send_signal_pgrp(me->proc->pgrp, sig, NULL);
   return -ERESTARTSYS;
 }
 
@@ -66,8 +66,8 @@ static void disassociate(struct process *leader, bool exiting) {
   if (!t)
     return;
   if (t->pgrp) {
-    send_signal_pgrp(NULL, t->pgrp->nr, SIGHUP, NULL);
-    send_signal_pgrp(NULL, t->pgrp->nr, SIGCONT, NULL);
+    send_signal_pgrp(t->pgrp, SIGHUP, NULL);
+    send_signal_pgrp(t->pgrp, SIGCONT, NULL);
   }
   if (t->session == leader->session)
     tty_clear_session(t);
@@ -147,14 +147,14 @@ long tty_jobctl_ioctl(struct file *f, struct tty *t, unsigned cmd, uint64_t arg)
   case TIOCGPGRP:
     if (!master && !is_ctty(t))
       return -ENOTTY;
-    nr = t->pgrp ? t->pgrp->nr : 0;
+    nr = pid_vnr(t->pgrp);
     return put_user(arg, &nr);
   case TIOCSPGRP:
     return set_pgrp(t, arg, master);
   case TIOCGSID:
     if (!t->session || (!master && !is_ctty(t)))
       return -ENOTTY;
-    nr = t->session->nr;
+    nr = pid_vnr(t->session);
     return put_user(arg, &nr);
   default:
     return TTY_IOCTL_UNKNOWN;

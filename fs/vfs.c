@@ -199,7 +199,7 @@ static struct fs_ctx *fs_ctx_dup_hook(struct fs_ctx *f) {
   path_get(&n->root);
   path_get(&n->pwd);
   if (n->ns)
-    ref_get(&n->ns->ref);
+    ns_get(&n->ns->ns);
   return n;
 }
 
@@ -214,7 +214,7 @@ struct fs_ctx *fs_ctx_new(const struct path *root) {
   n->umask = 022;
   n->ns = root->mnt->ns;
   if (n->ns)
-    ref_get(&n->ns->ref);
+    ns_get(&n->ns->ns);
   return n;
 }
 
@@ -231,6 +231,45 @@ void fs_ctx_set_pwd(struct fs_ctx *f, const struct path *p) {
   set_path(&f->pwd, p);
 }
 
+/* ---- mount namespaces, as core/ns.h asks for them ---- */
+static int mnt_ns_dup(struct fs_ctx *f, struct user_namespace *owner) {
+  return vfs_unshare_ns(kernel_current()->vfs, f, owner);
+}
+
+/* Where a task that enters ns stands: its root, with whatever is mounted over it. */
+static int mnt_ns_install(struct fs_ctx *f, struct ns_common *head) {
+  struct mount_ns *ns = (struct mount_ns *)head, *old = f->ns;
+  if (!ns->root)
+    return -EINVAL;
+  struct path p = {ns->root, ns->root->root};
+  path_get(&p);
+  mount_topmost(&p);
+  ns_get(&ns->ns);
+  fs_ctx_set_root(f, &p);
+  fs_ctx_set_pwd(f, &p);
+  path_put(&p);
+  f->ns = ns;
+  mount_ns_put(old);
+  return 0;
+}
+
+static struct ns_common *mnt_ns_borrow(struct fs_ctx *f) {
+  return f->ns ? &f->ns->ns : NULL;
+}
+
+static bool fs_is_chrooted(const struct fs_ctx *f) {
+  const struct mount *m = f->root.mnt;
+  if (f->root.dentry != m->root)
+    return true;
+  while (m->parent && m->parent->root == m->mountpoint) /* mounted over the root of its parent */
+    m = m->parent;
+  return m->parent != NULL;
+}
+
+static bool fs_is_shared(const struct fs_ctx *f) {
+  return f->ref.n > 1;
+}
+
 void vfs_install_hooks(struct kernel *k) {
   k->hooks.open_exec = open_exec;
   k->hooks.shm_file = shm_file;
@@ -239,6 +278,12 @@ void vfs_install_hooks(struct kernel *k) {
   k->hooks.fs_ctx_get = fs_ctx_get_hook;
   k->hooks.fs_ctx_put = fs_ctx_put_hook;
   k->hooks.fs_ctx_dup = fs_ctx_dup_hook;
+  k->hooks.mnt_ns_dup = mnt_ns_dup;
+  k->hooks.mnt_ns_install = mnt_ns_install;
+  k->hooks.mnt_ns_borrow = mnt_ns_borrow;
+  k->hooks.mnt_ns_free = mount_ns_free;
+  k->hooks.fs_is_chrooted = fs_is_chrooted;
+  k->hooks.fs_is_shared = fs_is_shared;
   file_vfs_release = release_file;
   file_vfs_close = descriptor_closed;
   file_vfs_write_prepare = write_prepare;
@@ -257,11 +302,12 @@ int vfs_init(struct kernel *k) {
   fmutex_init(&v->rename_lock);
   LIST_INIT(&v->mount_namespaces);
   LIST_INIT(&v->supers);
-  v->init_ns = mount_ns_new(v, false, NULL);
+  v->init_ns = mount_ns_new(v, false, k->init_user_ns);
   if (!v->init_ns) {
     free(v);
     return -ENOMEM;
   }
+  k->ns_booted = true; /* the initial namespaces are complete: numbers from now on are the others' */
   k->vfs = v;
   vfs_install_hooks(k);
   return devices_register(k);

@@ -315,16 +315,14 @@ int vfs_iterate(struct file *f, struct dir_ctx *d);
 char *vfs_path_string(struct task *t, const struct path *p, char *buf, size_t cap);
 
 /* ---- mounting (boot, mount(2)) ---- */
-struct user_ns;
 struct mount_ns {
-  ref_t ref;
+  struct ns_common ns; /* first */
   struct mount *root;
   struct mounts mounts; /* in the order of mounting */
   int nmounts;
   bool anon;               /* of open_tree(2), fsmount(2): no process is in it */
   uint64_t seq;            /* namespaces made later have higher ones */
   uint64_t event;          /* counts changes of the table */
-  struct user_ns *user_ns; /* counted; NULL: the initial one */
   LIST_ENTRY(mount_ns) all;
 };
 struct vfs {
@@ -358,8 +356,9 @@ void vfs_scratch_put(struct vfs *v, void *p);
 /* hooks.fs_ctx_*, open_exec, shm_file, and those of file.h. Called by vfs_init. */
 void vfs_install_hooks(struct kernel *k);
 /* A private copy of a mount namespace (unshare(CLONE_NEWNS)); fs's root and pwd are moved into it. fs/mount_ns.c */
-int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs);
+int vfs_unshare_ns(struct vfs *v, struct fs_ctx *fs, struct user_namespace *owner);
 void mount_ns_put(struct mount_ns *ns);
+void mount_ns_free(struct ns_common *ns); /* for ns_put() */
 /* pivot_root(2) on t's namespace: p becomes its root, the old root is mounted at put_old. */
 int vfs_pivot_root(struct task *t, const struct path *p, const struct path *put_old);
 /* sync(2): every file system of the namespace. */

@@ -228,7 +228,7 @@ int netlink_push(struct file *f, const void *p, size_t n) {
 static void autobind(struct netlink_sock *n) {
   const struct task *t = task_current();
   if (!n->pid)
-    n->pid = t ? (uint32_t)t->proc->pid->nr : 1;
+    n->pid = t ? (uint32_t)pid_vnr(t->proc->pid) : 1;
 }
 
 static int netlink_bind(struct socket *s, const struct sockaddr *a, socklen_t len) {

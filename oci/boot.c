@@ -101,7 +101,7 @@ void sentry_set_status(struct sentry *s, const char *text) {
 /* ---- the container ---- */
 
 static void set_names(struct sentry *s) {
-  struct utsname *u = &s->k->uts;
+  struct uts_namespace *u = s->k->init_nsproxy->uts;
   const struct oci_spec *spec = s->a->spec;
   if (spec->hostname && *spec->hostname)
     snprintf(u->nodename, sizeof u->nodename, "%s", spec->hostname);

@@ -1,4 +1,4 @@
-/* fork, vfork, clone, clone3; unshare and setns, which find no namespaces. */
+/* fork, vfork, clone, clone3; unshare and setns. */
 #include "../core/errno.h"
 #include "../core/ipc/ipc.h"
 #include "../core/kernel.h"
@@ -116,16 +116,14 @@ SYSCALL_HANDLER(clone3) {
                            .child_tid = c.child_tid,
                            .pidfd = c.pidfd,
                            .nset_tid = (int)c.set_tid_size};
-  if (k.nset_tid > 1)
-    return -EINVAL;
-  if (k.nset_tid && get_user(&k.set_tid[0], c.set_tid))
+  if (k.nset_tid && copy_from_user(k.set_tid, c.set_tid, (size_t)k.nset_tid * sizeof k.set_tid[0]))
     return -EFAULT;
-  if (k.nset_tid && k.set_tid[0] < 1)
-    return -EINVAL;
+  for (int i = 0; i < k.nset_tid; i++)
+    if (k.set_tid[i] < 1)
+      return -EINVAL;
   return do_clone(t, &k);
 }
 
-/* Leaving shared tables is possible; new namespaces are not. */
 static int unshare_files(struct task *t) {
   if (t->files->ref.n == 1)
     return 0;
@@ -137,52 +135,46 @@ static int unshare_files(struct task *t) {
   return 0;
 }
 
-static int unshare_fs(struct task *t) {
-  struct fs_ctx *own = t->k->hooks.fs_ctx_dup(t->fs), *old = t->fs;
-  if (!own)
-    return -ENOMEM;
-  t->fs = own;
-  t->k->hooks.fs_ctx_put(old);
+/* What implies what, and what asks for a process that shares nothing (check_unshare_flags()). */
+static int unshare_check(const struct task *t, uint64_t *f) {
+  if (*f &
+      ~(uint64_t)(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM | CLONE_NEW_ANY))
+    return -EINVAL;
+  if (*f & CLONE_NEWUSER)
+    *f |= CLONE_THREAD | CLONE_FS;
+  if (*f & CLONE_VM)
+    *f |= CLONE_SIGHAND;
+  if (*f & CLONE_SIGHAND)
+    *f |= CLONE_THREAD;
+  if (*f & CLONE_NEWNS)
+    *f |= CLONE_FS;
+  if ((*f & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && t->proc->nthreads > 1)
+    return -EINVAL;
+  if ((*f & (CLONE_SIGHAND | CLONE_VM)) && t->sighand->ref.n > 1)
+    return -EINVAL;
   return 0;
-}
-
-static int unshare_mounts(struct task *t) {
-  int err = t->fs && t->fs->ns ? unshare_fs(t) : -EINVAL;
-  return err ? err : vfs_unshare_ns(t->k->vfs, t->fs);
 }
 
 SYSCALL_HANDLER(unshare) {
   uint64_t f = a[0];
-  if (f & ~(uint64_t)(CLONE_THREAD | CLONE_FS | CLONE_SIGHAND | CLONE_VM | CLONE_FILES | CLONE_SYSVSEM | CLONE_NEW_ANY))
-    return -EINVAL;
-  if (f & CLONE_NEWUSER)
-    return -EINVAL;
-  if (f & CLONE_NEW_ANY & ~(uint64_t)CLONE_NEWNS)
-    return cred_has_cap(t->cred, CAP_SYS_ADMIN) ? -EINVAL : -EPERM;
-  if ((f & CLONE_NEWNS) && !cred_has_cap(t->cred, CAP_SYS_ADMIN))
-    return -EPERM;
-  if ((f & (CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)) && t->proc->nthreads > 1)
-    return -EINVAL;
-  if ((f & (CLONE_SIGHAND | CLONE_VM)) && t->sighand->ref.n > 1)
-    return -EINVAL;
-  int err = 0;
-  if (f & CLONE_NEWNS)
-    err = unshare_mounts(t);
-  else if ((f & CLONE_FS) && t->fs)
-    err = unshare_fs(t);
+  int err = unshare_check(t, &f);
+  if (!err)
+    err = task_unshare_ns(t, f);
   if (!err && (f & CLONE_FILES))
     err = unshare_files(t);
-  if (!err && (f & CLONE_SYSVSEM))
-    sem_undo_exit(t);
   return err;
 }
 
-/* There are no namespace files, and a pidfd's namespaces are the caller's own: without configured namespaces, -EINVAL.
- */
 SYSCALL_HANDLER(setns) {
-  struct file *f = fd_file(t->files, (int)a[0]);
+  unsigned flags = (unsigned)a[1];
+  AUTO_FILE f = fd_file(t->files, (int)a[0]);
   if (!f)
     return -EBADF;
-  file_put(f);
-  return -EINVAL;
+  struct pid *pid = pidfd_pid_borrow(f);
+  if (pid)
+    return !flags || (flags & ~(unsigned)CLONE_NEW_ANY) ? -EINVAL : task_setns_pid(t, pid, flags);
+  struct ns_common *ns = nsfs_ns_borrow(f);
+  if (!ns || (flags && flags != (unsigned)ns_clone_flag(ns->kind)))
+    return -EINVAL;
+  return task_setns(t, ns);
 }

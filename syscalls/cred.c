@@ -315,7 +315,7 @@ SYSCALL_HANDLER(capset) {
   int words = cap_words(a[0], &h, &probe);
   if (words < 0)
     return words;
-  if (h.pid != 0 && h.pid != t->tid->nr)
+  if (h.pid != 0 && h.pid != pid_vnr(t->tid))
     return -EPERM;
   if (copy_from_user(d, a[1], (size_t)words * sizeof *d))
     return -EFAULT;

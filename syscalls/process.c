@@ -5,16 +5,16 @@
 #include "table.h"
 
 SYSCALL_HANDLER(getpid) {
-  return t->proc->pid->nr;
+  return pid_vnr(t->proc->pid);
 }
 SYSCALL_HANDLER(gettid) {
-  return t->tid->nr;
+  return pid_vnr(t->tid);
 }
 SYSCALL_HANDLER(getppid) {
-  return t->proc->parent ? t->proc->parent->pid->nr : 0;
+  return t->proc->parent ? pid_vnr(t->proc->parent->pid) : 0;
 }
 SYSCALL_HANDLER(getpgrp) {
-  return t->proc->pgrp->nr;
+  return pid_vnr(t->proc->pgrp);
 }
 SYSCALL_HANDLER(setsid) {
   return process_setsid(t->proc);
@@ -33,17 +33,17 @@ static struct process *process_arg(struct task *t, int pid) {
 
 SYSCALL_HANDLER(getpgid) {
   struct process *p = process_arg(t, (int)a[0]);
-  return p && p->pgrp ? p->pgrp->nr : -ESRCH;
+  return p && p->pgrp ? pid_vnr(p->pgrp) : -ESRCH;
 }
 
 SYSCALL_HANDLER(getsid) {
   struct process *p = process_arg(t, (int)a[0]);
-  return p && p->session ? p->session->nr : -ESRCH;
+  return p && p->session ? pid_vnr(p->session) : -ESRCH;
 }
 
 SYSCALL_HANDLER(set_tid_address) {
   t->clear_child_tid = a[0];
-  return t->tid->nr;
+  return pid_vnr(t->tid);
 }
 
 /* task_run.c sees `killed` on the way out and runs task_exit(). */

@@ -188,7 +188,7 @@ static int64_t peek_siginfo(const struct tracing *x) {
     return -EINVAL;
   for (int n = 0; n < a.nr; n++) {
     struct task *c;
-    if (ptrace_find(x->t, x->c->tid->nr, false, &c))
+    if (ptrace_find(x->t, pid_vnr(x->c->tid), false, &c))
       return n ? n : -ESRCH;
     const struct sigpending *p = a.flags & PTRACE_PEEKSIGINFO_SHARED ? &c->proc->pending : &c->pending;
     const struct sigqueue *q;

@@ -259,10 +259,10 @@ static int for_each(struct each *e, void (*fn)(struct each *, struct task *)) {
   }
   if (e->which != PRIO_PGRP && e->which != PRIO_USER)
     return -EINVAL;
-  int pgrp = e->who ? e->who : e->t->proc->pgrp->nr;
+  int pgrp = e->who ? e->who : pid_vnr(e->t->proc->pgrp);
   uint32_t uid = e->who ? (uint32_t)e->who : e->t->cred->uid;
   LIST_FOREACH(p, &k->processes, all) {
-    if (e->which == PRIO_PGRP && (!p->pgrp || p->pgrp->nr != pgrp))
+    if (e->which == PRIO_PGRP && (!p->pgrp || pid_vnr(p->pgrp) != pgrp))
       continue;
     LIST_FOREACH(o, &p->threads, thread_link) {
       if (e->which == PRIO_PGRP || o->cred->uid == uid)

@@ -156,7 +156,8 @@ static int kill_many(struct task *t, struct pid *pgrp, int sig, const siginfo_t 
     return ok ? 0 : err;
   }
   LIST_FOREACH(p, &t->k->processes, all) {
-    if (p == t->k->init || p == t->proc)
+    int nr = pid_vnr(p->pid);
+    if (nr <= 1 || p == t->proc)
       continue;
     int r = kill_process(t, p, sig, info);
     if (r != -EPERM)
@@ -197,7 +198,7 @@ SYSCALL_HANDLER(kill) {
 
 static int64_t kill_thread(struct task *t, int tgid, int tid, int sig, const siginfo_t *info) {
   struct task *o = task_find_borrow(t->k, tid);
-  if (!o || (tgid > 0 && o->proc->pid->nr != tgid))
+  if (!o || (tgid > 0 && pid_vnr(o->proc->pid) != tgid))
     return -ESRCH;
   int err = signal_check_permission(t, o->proc, sig);
   return err ? err : send_signal_task(o, sig, info);
@@ -287,7 +288,7 @@ SYSCALL_HANDLER(pidfd_send_signal) {
   } else {
     siginfo_user(t, sig, SI_USER, &info);
   }
-  if (!sig_ok(sig))
+  if (!sig_ok(sig) || !pid_vnr(pid)) /* only downwards from one's own pid namespace */
     return -EINVAL;
   return pid->process ? kill_process(t, pid->process, sig, &info) : -ESRCH;
 }

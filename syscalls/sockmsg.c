@@ -38,7 +38,7 @@ void user_msg_done(struct user_msg *x) {
 /* May t claim these ids? unix(7), SCM_CREDENTIALS. */
 static bool may_claim(const struct task *t, const struct ucred *c) {
   const struct cred *k = t->cred;
-  bool pid = c->pid == t->proc->pid->nr || cred_has_cap(k, CAP_SYS_ADMIN);
+  bool pid = c->pid == pid_vnr(t->proc->pid) || ns_capable(k, task_pid_ns_borrow(t)->ns.owner, CAP_SYS_ADMIN);
   bool uid = c->uid == k->uid || c->uid == k->euid || c->uid == k->suid || cred_has_cap(k, CAP_SETUID);
   bool gid = c->gid == k->gid || c->gid == k->egid || c->gid == k->sgid || cred_has_cap(k, CAP_SETGID);
   return pid && uid && gid;

@@ -12,6 +12,8 @@
 
 SYSCALL_HANDLER(uname) {
   struct utsname u = t->k->uts;
+  memcpy(u.nodename, t->nsproxy->uts->nodename, sizeof u.nodename);
+  memcpy(u.domainname, t->nsproxy->uts->domainname, sizeof u.domainname);
   if ((t->personality & PER_MASK) == PER_LINUX32)
     strcpy(u.machine, "i686");
   return put_user(a[0], &u) ? -EFAULT : 0;
@@ -20,7 +22,7 @@ SYSCALL_HANDLER(uname) {
 static int64_t set_uts_name(struct task *t, char *field, const uint64_t *a) {
   char name[65] = {0};
   int len = (int)a[1];
-  if (!cred_has_cap(t->cred, CAP_SYS_ADMIN))
+  if (!ns_capable(t->cred, t->nsproxy->uts->ns.owner, CAP_SYS_ADMIN))
     return -EPERM;
   if (len < 0 || len > 64)
     return -EINVAL;
@@ -30,10 +32,10 @@ static int64_t set_uts_name(struct task *t, char *field, const uint64_t *a) {
   return 0;
 }
 SYSCALL_HANDLER(sethostname) {
-  return set_uts_name(t, t->k->uts.nodename, a);
+  return set_uts_name(t, t->nsproxy->uts->nodename, a);
 }
 SYSCALL_HANDLER(setdomainname) {
-  return set_uts_name(t, t->k->uts.domainname, a);
+  return set_uts_name(t, t->nsproxy->uts->domainname, a);
 }
 
 /* What programs may have touched; the host's own count is not to be had. */

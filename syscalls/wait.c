@@ -25,7 +25,7 @@ SYSCALL_HANDLER(wait4) {
     w.id = pid;
   } else {
     w.which = P_PGID;
-    w.id = pid ? -pid : t->proc->pgrp->nr;
+    w.id = pid ? -pid : pid_vnr(t->proc->pgrp);
   }
   int64_t r = process_wait(t, &w);
   if (r <= 0)
@@ -50,7 +50,7 @@ static int waitid_target(struct task *t, struct wait_opts *w, int which, int id,
     if (id < 0)
       return -EINVAL;
     w->which = P_PGID;
-    w->id = id ? id : t->proc->pgrp->nr;
+    w->id = id ? id : pid_vnr(t->proc->pgrp);
     return 0;
   case P_PIDFD: {
     AUTO_FILE f = fd_file(t->files, id);
@@ -58,7 +58,7 @@ static int waitid_target(struct task *t, struct wait_opts *w, int which, int id,
     if (!pid)
       return -EBADF;
     w->which = P_PID;
-    w->id = pid->nr;
+    w->id = pid_vnr(pid);
     *nonblock = f->flags & O_NONBLOCK;
     return 0;
   }

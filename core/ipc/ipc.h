@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "../area.h"
+#include "../ns.h"
 #include "../ref.h"
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,8 +37,7 @@ struct ipc_ids {
 };
 
 struct ipc_namespace {
-  ref_t ref;
-  struct kernel *k;
+  struct ns_common ns; /* first */
   struct ipc_ids ids[IPC_KINDS];
   /* kernel.sem, msgmax, msgmnb, msgmni, shmmax, shmall, shmmni, shm_rmid_forced */
   int sem_msl, sem_mns, sem_opm, sem_mni;
@@ -51,7 +51,8 @@ struct ipc_namespace {
   void (*mq_free)(void *mq);
 };
 
-struct ipc_namespace *ipc_ns_new(struct kernel *k); /* NULL: no memory */
+struct ipc_namespace *ipc_ns_new(struct user_namespace *owner); /* NULL: no memory, or too many */
+void ipc_ns_clear(struct ipc_namespace *ns);                    /* the last reference is gone: for ns_put() */
 struct ipc_namespace *ipc_ns_get(struct ipc_namespace *ns);
 void ipc_ns_put(struct ipc_namespace *ns); /* the last one removes all objects; may park */
 

@@ -115,7 +115,7 @@ static bool hand_over(struct msg_queue *q, struct msg *m) {
       serve(q, r, -E2BIG);
       continue;
     }
-    q->lrpid = r->task->proc->pid->nr;
+    q->lrpid = pid_vnr(r->task->proc->pid);
     q->rtime = ipc_now();
     r->got = m;
     serve(q, r, 0);
@@ -168,7 +168,7 @@ int ipc_msgsnd(struct task *t, int id, long type, char *text, size_t n, int flag
   struct msg_queue *q = queue_of(ipc_object_get(o));
   r = wait_room(t, q, n, flags);
   if (!r) {
-    q->lspid = t->proc->pid->nr;
+    q->lspid = pid_vnr(t->proc->pid);
     q->stime = ipc_now();
     if (!hand_over(q, m)) {
       TAILQ_INSERT_TAIL(&q->msgs, m, link);
@@ -237,7 +237,7 @@ static int take(struct task *t, struct msg_queue *q, struct msg *m, size_t room,
   t->ipc->msg_bytes -= m->m.len;
   t->ipc->msg_count--;
   q->rtime = ipc_now();
-  q->lrpid = t->proc->pid->nr;
+  q->lrpid = pid_vnr(t->proc->pid);
   *out = m->m;
   free(m);
   wake_senders(q);

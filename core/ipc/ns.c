@@ -2,12 +2,12 @@
 #include "ipc.h"
 #include <stdlib.h>
 
-struct ipc_namespace *ipc_ns_new(struct kernel *k) {
+struct ipc_namespace *ipc_ns_new(struct user_namespace *owner) {
   struct ipc_namespace *ns = calloc(1, sizeof *ns);
-  if (!ns)
+  if (!ns || ns_init(&ns->ns, owner->ns.k, NS_IPC, owner)) {
+    free(ns);
     return NULL;
-  ref_init(&ns->ref);
-  ns->k = k;
+  }
   for (int i = 0; i < IPC_KINDS; i++)
     ns->ids[i].max_idx = ns->ids[i].last_idx = -1;
   ns->sem_msl = 32000;
@@ -23,17 +23,18 @@ struct ipc_namespace *ipc_ns_new(struct kernel *k) {
 }
 
 struct ipc_namespace *ipc_ns_get(struct ipc_namespace *ns) {
-  ref_get(&ns->ref);
+  ns_get(&ns->ns);
   return ns;
 }
 
 void ipc_ns_put(struct ipc_namespace *ns) {
-  if (!ns || !ref_put(&ns->ref))
-    return;
+  ns_put(ns ? &ns->ns : NULL);
+}
+
+void ipc_ns_clear(struct ipc_namespace *ns) {
   ipc_all_remove(ns, IPC_SEM, sem_rmid);
   ipc_all_remove(ns, IPC_MSG, msg_rmid);
   ipc_all_remove(ns, IPC_SHM, shm_rmid);
   if (ns->mq)
     ns->mq_free(ns->mq);
-  free(ns);
 }

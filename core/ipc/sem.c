@@ -114,7 +114,7 @@ void sem_update(struct sem_array *s) {
 again:
   for (q = TAILQ_FIRST(&s->queue); q; q = next) {
     next = TAILQ_NEXT(q, link);
-    int r = sem_try(s, q->ops, q->n, q->un, q->task->proc->pid->nr, &q->blocking);
+    int r = sem_try(s, q->ops, q->n, q->un, pid_vnr(q->task->proc->pid), &q->blocking);
     if (r > 0)
       continue;
     bool changed = !r && alters(q);
@@ -168,7 +168,7 @@ int ipc_semop(struct task *t, int id, const struct sembuf *ops, unsigned n, int6
     r = sem_undo_find(t, s, &q.un);
   if (r)
     return r;
-  r = sem_try(s, ops, n, q.un, t->proc->pid->nr, &q.blocking);
+  r = sem_try(s, ops, n, q.un, pid_vnr(t->proc->pid), &q.blocking);
   if (r < 0)
     return r;
   if (!r) {

@@ -125,7 +125,7 @@ int ipc_sem_setval(struct task *t, int id, int num, int val) {
     return r;
   forget_undo(s, num);
   s->sems[num].val = val;
-  s->sems[num].pid = t->proc->pid->nr;
+  s->sems[num].pid = pid_vnr(t->proc->pid);
   s->ctime = ipc_now();
   sem_update(s);
   return 0;
@@ -159,7 +159,7 @@ int ipc_sem_setall(struct task *t, int id, const uint16_t *in, int n) {
     return -EIDRM;
   for (int i = 0; i < n; i++) {
     s->sems[i].val = in[i];
-    s->sems[i].pid = t->proc->pid->nr;
+    s->sems[i].pid = pid_vnr(t->proc->pid);
     forget_undo(s, i);
   }
   s->ctime = ipc_now();

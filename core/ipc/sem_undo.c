@@ -55,7 +55,7 @@ static void apply(struct task *t, struct sem_undo *un) {
       continue;
     int v = s->sems[i].val + un->adj[i];
     s->sems[i].val = v < 0 ? 0 : v > SEMVMX_K ? SEMVMX_K : v; /* exit_sem() clamps: there is nobody to tell */
-    s->sems[i].pid = t->proc->pid->nr;
+    s->sems[i].pid = pid_vnr(t->proc->pid);
   }
   sem_update(s);
 }

@@ -51,7 +51,7 @@ static bool may_go(const struct shm_segment *s) {
 
 static int our_pid(void) {
   struct task *t = task_current();
-  return t ? t->proc->pid->nr : 0;
+  return t ? pid_vnr(t->proc->pid) : 0;
 }
 
 static void attached(struct area_owner *w) {
@@ -92,16 +92,16 @@ static int make_segment(struct ipc_namespace *ns, const struct ipc_get_args *a, 
     return -ENOSPC;
   if (a->flags & SHM_HUGETLB_K)
     return no_huge_pages();
-  if (!ns->k->hooks.shm_file || pages * PAGE_SIZE > INT64_MAX)
+  if (!ns->ns.k->hooks.shm_file || pages * PAGE_SIZE > INT64_MAX)
     return pages * PAGE_SIZE > INT64_MAX ? -EINVAL : -ENOSYS;
-  if (!(a->flags & SHM_NORESERVE) && ns->k->mem_total && a->size > ns->k->mem_total)
+  if (!(a->flags & SHM_NORESERVE) && ns->ns.k->mem_total && a->size > ns->ns.k->mem_total)
     return -ENOMEM; /* heuristic overcommit, as for other shared memory */
   struct shm_segment *s = calloc(1, sizeof *s);
   if (!s)
     return -ENOMEM;
   char name[16];
   snprintf(name, sizeof name, "SYSV%08x", (unsigned)a->key);
-  int r = ns->k->hooks.shm_file(pages * PAGE_SIZE, name, &s->file);
+  int r = ns->ns.k->hooks.shm_file(pages * PAGE_SIZE, name, &s->file);
   if (r) {
     free(s);
     return r;
@@ -260,7 +260,7 @@ int ipc_shm_limits(struct task *t, struct shminfo *out) {
 
 uint64_t ipc_shm_resident(struct ipc_object *o) {
   struct shm_segment *s = seg_of(o);
-  const struct kernel_hooks *h = &s->ns->k->hooks;
+  const struct kernel_hooks *h = &s->ns->ns.k->hooks;
   struct stat st;
   return h->file_stat && !h->file_stat(s->file, &st) ? (uint64_t)st.st_blocks * 512 / PAGE_SIZE : 0;
 }

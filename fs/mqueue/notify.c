@@ -37,7 +37,7 @@ void mq_tell(struct mqueue *q) {
     return;
   if (n->how == SIGEV_SIGNAL && n->owner->process && !n->owner->process->zombie) {
     siginfo_t info = {.si_signo = n->signo, .si_code = SI_MESGQ};
-    info.si_pid = t ? t->proc->pid->nr : 0;
+    info.si_pid = t ? pid_vnr(t->proc->pid) : 0;
     info.si_uid = t ? t->cred->uid : 0;
     info.si_value.sival_ptr = (void *)n->value;
     if (n->signo)

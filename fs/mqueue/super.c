@@ -261,7 +261,7 @@ struct mq_ns *mq_ns_borrow(struct ipc_namespace *ns) {
   if (ns->mq)
     return ns->mq;
   struct mq_ns *m = calloc(1, sizeof *m);
-  struct super *sb = m ? super_new(ns->k, "mqueue", &mq_super_ops, MQUEUE_MAGIC) : NULL;
+  struct super *sb = m ? super_new(ns->ns.k, "mqueue", &mq_super_ops, MQUEUE_MAGIC) : NULL;
   if (!sb) {
     free(m);
     return NULL;

@@ -3,8 +3,6 @@
 #include "../../core/errno.h"
 #include "../../core/uaccess.h"
 #include "../anon.h"
-#include <linux/nsfs.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,8 +96,7 @@ static int fdinfo_show(struct inode *i, struct sbuf *b) {
     f->ops->fdinfo(f, b);
   struct pid *p = pidfd_pid_borrow(f);
   if (p) {
-    int nr = p->task || p->process ? p->nr : -1;
-    sb_printf(b, "Pid:\t%d\nNSpid:\t%d\n", nr, nr);
+    pidfd_show(p, proc_ns_borrow(i), b);
   }
   return 0;
 }
@@ -209,95 +206,42 @@ int proc_root_follow(struct inode *i, struct mount **m, struct dentry **d) {
   return fs_follow(i, true, m, d);
 }
 
-/* ---- ns: there is one namespace of each kind; files on them say which it is and can be compared ---- */
-static const struct {
-  const char *name; /* of the kind, as links show it */
-  unsigned ino;     /* those of Linux's initial namespaces (PROC_*_INIT_INO) */
-  int type;         /* CLONE_NEW* */
-} kinds[] = {
-    {"cgroup", 0xeffffffb, CLONE_NEWCGROUP}, {"ipc", 0xefffffff, CLONE_NEWIPC}, {"mnt", 0xeffffff8, CLONE_NEWNS},
-    {"net", 0xeffffff9, CLONE_NEWNET},       {"pid", 0xeffffffc, CLONE_NEWPID}, {"time", 0xeffffffa, CLONE_NEWTIME},
-    {"user", 0xeffffffd, CLONE_NEWUSER},     {"uts", 0xeffffffe, CLONE_NEWUTS},
-};
-#define KIND_PID 4
-#define KIND_USER 6
+/* ---- ns ---- */
+#define NS_CHILDREN 0x100 /* synth_ent.arg: the one its children will have */
 
-struct ns_file {
-  unsigned kind;
-  char name[32];
-};
-
-static void ns_release(struct file *f) {
-  free(f->priv);
-}
-static int ns_reopen(struct file *f, int flags, struct file **out);
-static long ns_ioctl(struct file *f, unsigned cmd, uint64_t arg);
-static const struct file_ops ns_fops = {.name = "nsfs", .ioctl = ns_ioctl, .reopen = ns_reopen, .release = ns_release};
-
-static int ns_open(unsigned kind, int flags, struct file **out) {
-  struct ns_file *nf = malloc(sizeof *nf);
-  struct file *f = nf ? file_new(&ns_fops, flags, nf) : NULL;
-  if (!f) {
-    free(nf);
-    return -ENOMEM;
-  }
-  nf->kind = kind;
-  snprintf(nf->name, sizeof nf->name, "%s:[%u]", kinds[kind].name, kinds[kind].ino);
-  f->anon_name = nf->name;
-  f->anon_ino = kinds[kind].ino;
-  *out = f;
-  return 0;
-}
-
-static int ns_reopen(struct file *f, int flags, struct file **out) {
-  return ns_open(((struct ns_file *)f->priv)->kind, flags, out);
-}
-
-/* ioctl_ns(2). All namespaces are initial ones: they have no parents, and root owns them. */
-static long ns_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
-  unsigned kind = ((struct ns_file *)f->priv)->kind;
-  uint32_t owner = 0;
-  AUTO_FILE user = NULL;
-  switch (cmd) {
-  case NS_GET_USERNS:
-    if (kind == KIND_USER || !task_current())
-      return -EPERM;
-    int r = ns_open(KIND_USER, O_RDONLY, &user);
-    return r ? r : fd_install(task_current()->files, user, 0, true);
-  case NS_GET_PARENT:
-    return kind == KIND_USER || kind == KIND_PID ? -EPERM : -EINVAL;
-  case NS_GET_NSTYPE:
-    return kinds[kind].type;
-  case NS_GET_OWNER_UID:
-    return kind == KIND_USER ? put_user(arg, &owner) : -EINVAL;
-  default:
-    return -ENOTTY;
-  }
+static struct ns_common *ns_of(const struct inode *i) {
+  uint64_t arg = synth_ent_of(i)->arg;
+  struct task *t = proc_task_borrow(i);
+  return t ? task_ns(t, (enum ns_kind)(arg & 0xff), arg & NS_CHILDREN) : NULL;
 }
 
 static ssize_t ns_link(struct inode *i, char *buf, size_t cap) {
-  uint64_t kind = synth_ent_of(i)->arg;
-  return snprintf(buf, cap, "%s:[%u]", kinds[kind].name, kinds[kind].ino);
+  struct ns_common *ns = ns_of(i);
+  ssize_t n = ns ? nsfs_name(ns, buf, cap) : -ENOENT;
+  ns_put(ns);
+  return n;
 }
 
 static int ns_follow(struct inode *i, struct mount **m, struct dentry **d) {
+  struct ns_common *ns = ns_of(i);
   AUTO_FILE f = NULL;
-  int r = ns_open((unsigned)synth_ent_of(i)->arg, O_RDONLY, &f);
+  int r = ns ? nsfs_open(ns, O_RDONLY, &f) : -ENOENT;
+  ns_put(ns);
   return r ? r : file_follow(f, m, d);
 }
 
 #define NS(label, kind)                                                                                                \
   { .name = label, .mode = S_IFLNK | 0777, .link = ns_link, .follow = ns_follow, .allow = proc_allow, .arg = kind }
 const struct synth_ent proc_ns_entries[] = {
-    NS("cgroup", 0),
-    NS("ipc", 1),
-    NS("mnt", 2),
-    NS("net", 3),
-    NS("pid", 4),
-    NS("pid_for_children", 4),
-    NS("time", 5),
-    NS("time_for_children", 5),
-    NS("user", 6),
-    NS("uts", 7),
+    NS("cgroup", NS_CGROUP),
+    NS("ipc", NS_IPC),
+    NS("mnt", NS_MNT),
+    NS("net", NS_NET),
+    NS("pid", NS_PID),
+    NS("pid_for_children", NS_PID | NS_CHILDREN),
+    NS("time", NS_TIME),
+    NS("time_for_children", NS_TIME | NS_CHILDREN),
+    NS("user", NS_USER),
+    NS("uts", NS_UTS),
     {0},
 };

@@ -15,8 +15,9 @@ static void show_mount_flags(struct sbuf *b, const struct mount *m) {
   static const struct {
     unsigned flag;
     const char *text;
-  } names[] = {{MS_NOSUID, ",nosuid"},   {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
-               {MS_NOATIME, ",noatime"}, {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"}, {MS_NOSYMFOLLOW, ",nosymfollow"}};
+  } names[] = {{MS_NOSUID, ",nosuid"},          {MS_NODEV, ",nodev"},           {MS_NOEXEC, ",noexec"},
+               {MS_NOATIME, ",noatime"},        {MS_NODIRATIME, ",nodiratime"}, {MS_RELATIME, ",relatime"},
+               {MS_NOSYMFOLLOW, ",nosymfollow"}};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (m->flags & names[i].flag)
       sb_puts(b, names[i].text);

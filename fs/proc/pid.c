@@ -173,7 +173,7 @@ static int children_show(struct inode *i, struct sbuf *b) {
     return 0;
   LIST_FOREACH(c, &t->proc->children, sibling) {
     if (c->pid)
-      sb_printf(b, "%d ", c->pid->nr);
+      sb_printf(b, "%d ", pid_nr_ns(c->pid, proc_ns_borrow(i)));
   }
   return 0;
 }
@@ -190,7 +190,7 @@ static int task_lookup(struct inode *dir, const char *name, struct synth_child *
   struct process *p = process_of(dir);
   char *end;
   long nr = *name >= '1' && *name <= '9' && strlen(name) <= 9 ? strtol(name, &end, 10) : 0;
-  struct pid *tid = p && nr && !*end ? pid_find_borrow(p->k, (int)nr) : NULL;
+  struct pid *tid = p && nr && !*end ? pid_find_ns_borrow(proc_ns_borrow(dir), (int)nr) : NULL;
   if (!tid || !tid->task || tid->task->proc != p)
     return -ENOENT;
   c->ent = &tid_ent;
@@ -200,18 +200,20 @@ static int task_lookup(struct inode *dir, const char *name, struct synth_child *
 
 static int task_next(struct inode *dir, uint64_t key, struct synth_child *c) {
   struct process *p = process_of(dir);
-  struct task *t, *best = NULL;
+  struct task *t;
+  int best = 0;
   if (!p)
     return -ENOENT;
   LIST_FOREACH(t, &p->threads, thread_link) {
-    if (t->tid && (uint64_t)t->tid->nr >= key && (!best || t->tid->nr < best->tid->nr))
-      best = t;
+    int nr = pid_nr_ns(t->tid, proc_ns_borrow(dir));
+    if (nr && (uint64_t)nr >= key && (!best || nr < best))
+      best = nr;
   }
   if (!best)
     return 0;
-  snprintf(c->name, sizeof c->name, "%d", best->tid->nr);
+  snprintf(c->name, sizeof c->name, "%d", best);
   c->ent = &tid_ent;
-  c->key = (uint64_t)best->tid->nr;
+  c->key = (uint64_t)best;
   return 1;
 }
 
@@ -222,8 +224,6 @@ static uint64_t mounts_seq(struct inode *i) {
 static struct waitq *mounts_wq(struct inode *i) {
   return &synth_kernel(i)->vfs->mounts_wq;
 }
-
-static const char id_map[] = "         0          0 4294967295\n";
 
 /* Directories guarded by `allow` have mode 0555, since a process may always look into its own even if its owner is
  * root. */
@@ -243,7 +243,7 @@ static const char id_map[] = "         0          0 4294967295\n";
        .lookup = proc_fdinfo_lookup,                                                                                   \
        .next = proc_fdinfo_next,                                                                                       \
        .allow = proc_allow},                                                                                           \
-      {.name = "gid_map", .mode = S_IFREG | 0644, .text = id_map},                                                     \
+      {.name = "gid_map", .mode = S_IFREG | 0644, .show = proc_id_map_show, .store_as = proc_id_map_store, .arg = 1},  \
       {.name = "io", .mode = S_IFREG | 0400, .show = proc_io_show, .allow = proc_allow, .arg = thread},                \
       {.name = "limits", .mode = S_IFREG | 0444, .show = proc_limits_show},                                            \
       {.name = "maps", .mode = S_IFREG | 0444, .show = proc_maps_show, .allow = proc_allow},                           \
@@ -263,7 +263,11 @@ static const char id_map[] = "         0          0 4294967295\n";
       {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show, .store = oom_score_adj_store},     \
       {.name = "pagemap", .mode = S_IFREG | 0400, .open = proc_pagemap_open, .allow = proc_allow},                     \
       {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show, .allow = proc_allow},                  \
-      {.name = "projid_map", .mode = S_IFREG | 0644, .text = id_map},                                                  \
+      {.name = "projid_map",                                                                                           \
+       .mode = S_IFREG | 0644,                                                                                         \
+       .show = proc_id_map_show,                                                                                       \
+       .store_as = proc_id_map_store,                                                                                  \
+       .arg = 2},                                                                                                      \
       {.name = "root",                                                                                                 \
        .mode = S_IFLNK | 0777,                                                                                         \
        .link = proc_root_link,                                                                                         \
@@ -271,7 +275,7 @@ static const char id_map[] = "         0          0 4294967295\n";
        .allow = proc_allow},                                                                                           \
       {.name = "sched", .mode = S_IFREG | 0444, .show = proc_sched_show, .arg = thread},                               \
       {.name = "schedstat", .mode = S_IFREG | 0444, .show = proc_schedstat_show, .arg = thread},                       \
-      {.name = "setgroups", .mode = S_IFREG | 0644, .text = "allow\n"},                                                \
+      {.name = "setgroups", .mode = S_IFREG | 0644, .show = proc_setgroups_show, .store_as = proc_setgroups_store},    \
       {.name = "smaps", .mode = S_IFREG | 0444, .show = proc_smaps_show, .allow = proc_allow},                         \
       {.name = "smaps_rollup", .mode = S_IFREG | 0444, .show = proc_smaps_rollup_show, .allow = proc_allow},           \
       {.name = "stack", .mode = S_IFREG | 0400, .show = stack_show, .allow = proc_allow},                              \
@@ -279,7 +283,8 @@ static const char id_map[] = "         0          0 4294967295\n";
       {.name = "statm", .mode = S_IFREG | 0444, .show = proc_statm_show},                                              \
       {.name = "status", .mode = S_IFREG | 0444, .show = proc_status_show, .arg = thread},                             \
       {.name = "syscall", .mode = S_IFREG | 0400, .show = syscall_show, .allow = proc_allow},                          \
-      {.name = "uid_map", .mode = S_IFREG | 0644, .text = id_map}, {                                                   \
+      {.name = "uid_map", .mode = S_IFREG | 0644, .show = proc_id_map_show, .store_as = proc_id_map_store, .arg = 0},  \
+  {                                                                                                                    \
     .name = "wchan", .mode = S_IFREG | 0444, .text = "0"                                                               \
   }
 
@@ -287,6 +292,7 @@ const struct synth_ent proc_pid_entries[] = {
     COMMON_ENTRIES(PROC_WHOLE),
     {.name = "mountstats", .mode = S_IFREG | 0400, .show = proc_mountstats_show},
     {.name = "task", .mode = S_IFDIR | 0555, .lookup = task_lookup, .next = task_next},
+    {.name = "timens_offsets", .mode = S_IFREG | 0644, .show = proc_timens_show, .store_as = proc_timens_store},
     {.name = "timerslack_ns", .mode = S_IFREG | 0666, .show = timerslack_show, .store = timerslack_store},
     {0},
 };

@@ -14,10 +14,15 @@
 #define PROC_THREAD 1 /* one thread: /proc/PID/task/TID */
 
 struct proc_state { /* synth_super.priv */
+  struct pid_namespace *ns; /* whose processes it shows; counted */
   double load[3];
   int64_t load_at; /* CLOCK_MONOTONIC ns of the last look, 0: never */
 };
 
+/* The pid namespace that the instance of i shows. */
+static inline struct pid_namespace *proc_ns_borrow(const struct inode *i) {
+  return ((struct proc_state *)synth_super_of(i)->priv)->ns;
+}
 /* The task of an inode, or NULL if it has been reaped. */
 struct task *proc_task_borrow(const struct inode *i);
 struct task *proc_task_of_pid_borrow(const struct pid *p);
@@ -99,6 +104,13 @@ int proc_cwd_follow(struct inode *i, struct mount **m, struct dentry **d);
 ssize_t proc_root_link(struct inode *i, char *buf, size_t cap);
 int proc_root_follow(struct inode *i, struct mount **m, struct dentry **d);
 extern const struct synth_ent proc_ns_entries[];
+/* userns.c */
+int proc_id_map_show(struct inode *i, struct sbuf *b); /* arg: 0 uid, 1 gid, 2 projid */
+ssize_t proc_id_map_store(struct inode *i, const struct cred *opener, char *buf, size_t n);
+int proc_setgroups_show(struct inode *i, struct sbuf *b);
+ssize_t proc_setgroups_store(struct inode *i, const struct cred *opener, char *buf, size_t n);
+int proc_timens_show(struct inode *i, struct sbuf *b);
+ssize_t proc_timens_store(struct inode *i, const struct cred *opener, char *buf, size_t n);
 /* mounts.c */
 int proc_mounts_show(struct inode *i, struct sbuf *b);
 int proc_mountinfo_show(struct inode *i, struct sbuf *b);

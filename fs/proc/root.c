@@ -8,12 +8,15 @@
 
 static ssize_t self_link(struct inode *i, char *buf, size_t cap) {
   struct task *t = task_current();
-  return t ? snprintf(buf, cap, "%d", t->proc->pid->nr) : -ENOENT;
+  int nr = t ? pid_nr_ns(t->proc->pid, proc_ns_borrow(i)) : 0;
+  return nr ? snprintf(buf, cap, "%d", nr) : -ENOENT;
 }
 
 static ssize_t thread_self_link(struct inode *i, char *buf, size_t cap) {
   struct task *t = task_current();
-  return t ? snprintf(buf, cap, "%d/task/%d", t->proc->pid->nr, t->tid->nr) : -ENOENT;
+  struct pid_namespace *ns = proc_ns_borrow(i);
+  int nr = t ? pid_nr_ns(t->proc->pid, ns) : 0;
+  return nr ? snprintf(buf, cap, "%d/task/%d", nr, pid_nr_ns(t->tid, ns)) : -ENOENT;
 }
 
 static const struct synth_ent pid_ent = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
@@ -29,7 +32,7 @@ static int pid_lookup(struct inode *dir, const char *name, struct synth_child *c
     return -ENOENT;
   char *end;
   long nr = strtol(name, &end, 10);
-  struct pid *p = *end ? NULL : pid_find_borrow(synth_kernel(dir), (int)nr);
+  struct pid *p = *end ? NULL : pid_find_ns_borrow(proc_ns_borrow(dir), (int)nr);
   if (!p || !proc_task_of_pid_borrow(p))
     return -ENOENT;
   c->ent = &pid_ent;
@@ -38,16 +41,19 @@ static int pid_lookup(struct inode *dir, const char *name, struct synth_child *c
 }
 
 static int pid_next(struct inode *dir, uint64_t key, struct synth_child *c) {
-  struct process *p, *best = NULL;
+  struct pid_namespace *ns = proc_ns_borrow(dir);
+  struct process *p;
+  int best = 0;
   LIST_FOREACH(p, &synth_kernel(dir)->processes, all) {
-    if (p->pid && (uint64_t)p->pid->nr >= key && (!best || p->pid->nr < best->pid->nr))
-      best = p;
+    int nr = pid_nr_ns(p->pid, ns);
+    if (nr && (uint64_t)nr >= key && (!best || nr < best))
+      best = nr;
   }
   if (!best)
     return 0;
-  snprintf(c->name, sizeof c->name, "%d", best->pid->nr);
+  snprintf(c->name, sizeof c->name, "%d", best);
   c->ent = &pid_ent;
-  c->key = (uint64_t)best->pid->nr;
+  c->key = (uint64_t)best;
   return 1;
 }
 
@@ -130,14 +136,23 @@ static int proc_alive(struct inode *i) {
   return 1;
 }
 
+static void proc_kill(struct synth_super *ss) {
+  struct proc_state *s = ss->priv;
+  pid_ns_put(s->ns);
+  free(s);
+}
+
 int proc_mount(struct kernel *k, struct super **out) {
   struct synth_super tmpl = {.ctx_get = ctx_get, .ctx_put = ctx_put, .alive = proc_alive, .create_errno = -ENOENT};
-  tmpl.priv =
-      calloc(1, sizeof(struct proc_state)); /* lives as long as the kernel: procfs is mounted a few times at most */
-  if (!tmpl.priv)
+  struct proc_state *s = calloc(1, sizeof *s);
+  if (!s)
     return -ENOMEM;
+  struct task *t = task_current();
+  s->ns = pid_ns_get(t ? task_pid_ns_borrow(t) : k->init_pid_ns);
+  tmpl.priv = s;
+  tmpl.kill = proc_kill;
   int r = synth_mount(k, "proc", PROC_SUPER_MAGIC, &root, &tmpl, out);
   if (r)
-    free(tmpl.priv);
+    proc_kill(&tmpl);
   return r;
 }

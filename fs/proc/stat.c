@@ -119,9 +119,10 @@ int proc_stat_show(struct inode *i, struct sbuf *b) {
   struct usage u = usage_of(t, whole);
   sigset64_t ignored, caught;
   signal_sets(t, &ignored, &caught);
-  sb_printf(b, "%d (%.15s) %c %d %d %d %d %d 0", whole ? p->pid->nr : t->tid->nr, t->comm, proc_state_char(t, whole),
-            p->parent ? p->parent->pid->nr : 0, p->pgrp ? p->pgrp->nr : 0, p->session ? p->session->nr : 0,
-            tty_number(p), p->ctty && p->ctty->pgrp ? p->ctty->pgrp->nr : -1);
+  const struct pid_namespace *ns = proc_ns_borrow(i);
+  sb_printf(b, "%d (%.15s) %c %d %d %d %d %d 0", pid_nr_ns(whole ? p->pid : t->tid, ns), t->comm,
+            proc_state_char(t, whole), p->parent ? pid_nr_ns(p->parent->pid, ns) : 0, pid_nr_ns(p->pgrp, ns),
+            pid_nr_ns(p->session, ns), tty_number(p), p->ctty && p->ctty->pgrp ? pid_nr_ns(p->ctty->pgrp, ns) : -1);
   sb_printf(b, " %llu %llu %llu %llu", (unsigned long long)u.min_flt, (unsigned long long)p->children_acc.min_flt,
             (unsigned long long)u.maj_flt, (unsigned long long)p->children_acc.maj_flt);
   sb_printf(b, " %llu %llu %llu %llu", (unsigned long long)ticks(u.cpu.utime), (unsigned long long)ticks(u.cpu.stime),
@@ -165,7 +166,7 @@ int proc_sched_show(struct inode *i, struct sbuf *b) {
   if (!t)
     return -ESRCH;
   uint64_t ns = proc_is_thread(i) ? task_cpu_ns(t) : process_cpu_ns(t->proc);
-  sb_printf(b, "%.15s (%d, #threads: %d)\n", t->comm, t->tid->nr, t->proc->nthreads);
+  sb_printf(b, "%.15s (%d, #threads: %d)\n", t->comm, pid_nr_ns(t->tid, proc_ns_borrow(i)), t->proc->nthreads);
   sb_puts(b, "-------------------------------------------------------------------\n");
   sb_printf(b, "se.sum_exec_runtime                          :%21llu.%06llu\n", (unsigned long long)(ns / 1000000),
             (unsigned long long)(ns % 1000000));

@@ -4,16 +4,29 @@
 #include "../../core/seccomp.h"
 #include "../../core/user.h"
 
-static void show_ids(struct sbuf *b, const struct task *t) {
+/* The numbers of one pid, from ns downwards. */
+static void line_nspid(struct sbuf *b, const char *name, const struct pid *p, const struct pid_namespace *ns) {
+  sb_puts(b, name);
+  for (unsigned i = ns->level; p && i <= p->level; i++)
+    sb_printf(b, "\t%d", i > ns->level || p->numbers[i].ns == ns ? p->numbers[i].nr : 0);
+  sb_puts(b, "\n");
+}
+
+static void show_ids(struct sbuf *b, const struct task *t, const struct pid_namespace *ns) {
   const struct cred *c = t->cred;
   const struct process *p = t->proc;
-  sb_printf(b, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid, c->gid, c->egid,
-            c->sgid, c->fsgid);
+  sb_printf(b, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", kuid_here(c->uid), kuid_here(c->euid),
+            kuid_here(c->suid), kuid_here(c->fsuid), kgid_here(c->gid), kgid_here(c->egid), kgid_here(c->sgid),
+            kgid_here(c->fsgid));
   sb_printf(b, "FDSize:\t%d\nGroups:\t", t->files ? t->files->cap : 0);
   for (int i = 0; i < c->ngroups; i++)
-    sb_printf(b, "%s%u", i ? " " : "", c->groups[i]);
-  sb_printf(b, " \nNStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid->nr, t->tid->nr,
-            p->pgrp ? p->pgrp->nr : 0, p->session ? p->session->nr : 0);
+    sb_printf(b, "%s%u", i ? " " : "", kgid_here(c->groups[i]));
+  sb_puts(b, " \n");
+  line_nspid(b, "NStgid:", p->pid, ns);
+  line_nspid(b, "NSpid:", t->tid, ns);
+  line_nspid(b, "NSpgid:", p->pgrp, ns);
+  line_nspid(b, "NSsid:", p->session, ns);
+  sb_puts(b, "Kthread:\t0\n");
 }
 
 static void line_kb(struct sbuf *b, const char *name, uint64_t bytes) {
@@ -126,15 +139,16 @@ int proc_status_show(struct inode *i, struct sbuf *b) {
   if (!t)
     return -ESRCH;
   const struct process *p = t->proc;
+  const struct pid_namespace *ns = proc_ns_borrow(i);
   char state = proc_state_char(t, !proc_is_thread(i));
   sb_puts(b, "Name:\t");
   sb_mangle(b, t->comm, "\n\\");
   if (t->fs)
     sb_printf(b, "\nUmask:\t%04o", t->fs->umask);
   sb_printf(b, "\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state,
-            state_name(state), p->pid->nr, t->tid->nr, p->parent ? p->parent->pid->nr : 0,
-            t->ptracer ? t->ptracer->proc->pid->nr : 0);
-  show_ids(b, t);
+            state_name(state), pid_nr_ns(p->pid, ns), pid_nr_ns(t->tid, ns),
+            p->parent ? pid_nr_ns(p->parent->pid, ns) : 0, t->ptracer ? pid_nr_ns(t->ptracer->proc->pid, ns) : 0);
+  show_ids(b, t, ns);
   struct mm *m = t->mm ? mm_get(t->mm) : NULL;
   if (m)
     show_memory(b, m); /* parks: the task may be gone */

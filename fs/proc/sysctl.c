@@ -22,12 +22,16 @@
   { .name = n, .mode = RW, .show = proc_ipc_limit_show, .store = proc_ipc_limit_store, .arg = which }
 
 /* ---- kernel ---- */
+static struct uts_namespace *uts_here(const struct inode *i) {
+  struct task *t = task_current();
+  return (t && t->nsproxy ? t->nsproxy : synth_kernel(i)->init_nsproxy)->uts;
+}
 static int hostname_show(struct inode *i, struct sbuf *b) {
-  sb_printf(b, "%s\n", synth_kernel(i)->uts.nodename);
+  sb_printf(b, "%s\n", uts_here(i)->nodename);
   return 0;
 }
 static int domainname_show(struct inode *i, struct sbuf *b) {
-  sb_printf(b, "%s\n", synth_kernel(i)->uts.domainname);
+  sb_printf(b, "%s\n", uts_here(i)->domainname);
   return 0;
 }
 static ssize_t set_name(char *to, size_t cap, const char *buf, size_t n) {
@@ -39,11 +43,11 @@ static ssize_t set_name(char *to, size_t cap, const char *buf, size_t n) {
   return (ssize_t)n;
 }
 static ssize_t hostname_store(struct inode *i, char *buf, size_t n) {
-  struct utsname *u = &synth_kernel(i)->uts;
+  struct uts_namespace *u = uts_here(i);
   return set_name(u->nodename, sizeof u->nodename, buf, n);
 }
 static ssize_t domainname_store(struct inode *i, char *buf, size_t n) {
-  struct utsname *u = &synth_kernel(i)->uts;
+  struct uts_namespace *u = uts_here(i);
   return set_name(u->domainname, sizeof u->domainname, buf, n);
 }
 static int osrelease_show(struct inode *i, struct sbuf *b) {
@@ -59,18 +63,18 @@ static int version_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 static int pid_max_show(struct inode *i, struct sbuf *b) {
-  sb_printf(b, "%d\n", synth_kernel(i)->pid_max);
+  sb_printf(b, "%d\n", synth_kernel(i)->init_pid_ns->pid_max);
   return 0;
 }
 static ssize_t pid_max_store(struct inode *i, char *buf, size_t n) {
   long v = strtol(buf, NULL, 10);
   if (v < 301 || v > 4194304)
     return -EINVAL;
-  synth_kernel(i)->pid_max = (int)v;
+  synth_kernel(i)->init_pid_ns->pid_max = (int)v;
   return (ssize_t)n;
 }
 static int last_pid_show(struct inode *i, struct sbuf *b) {
-  sb_printf(b, "%d\n", synth_kernel(i)->last_pid);
+  sb_printf(b, "%d\n", current_pid_ns_borrow()->last_pid);
   return 0;
 }
 static int boot_id_show(struct inode *i, struct sbuf *b) {

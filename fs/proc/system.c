@@ -110,7 +110,8 @@ int proc_loadavg_show(struct inode *i, struct sbuf *b) {
     s->load[j] = s->load[j] * keep + (running - 1) * (1 - keep); /* the reader itself does not count */
   }
   s->load_at = now;
-  sb_printf(b, "%.2f %.2f %.2f %d/%d %d\n", s->load[0], s->load[1], s->load[2], running, total, k->last_pid);
+  sb_printf(b, "%.2f %.2f %.2f %d/%d %d\n", s->load[0], s->load[1], s->load[2], running, total,
+            current_pid_ns_borrow()->last_pid);
   return 0;
 }
 

@@ -5,13 +5,13 @@ START_TEST(numbers_go_up_and_wrap) {
   struct kernel *k = util_kernel(&init);
   ck_assert_int_eq(init->tid->nr, 1);
   ck_assert_ptr_eq(k->init, init->proc);
-  k->pid_max = 400;
+  k->init_pid_ns->pid_max = 400;
   struct pid *p[64];
   for (int i = 0; i < 64; i++)
     ck_assert_int_eq(pid_alloc(k, 0, &p[i]), 0);
   ck_assert_int_eq(p[0]->nr, 2);
   ck_assert_int_eq(p[63]->nr, 65);
-  k->last_pid = 398;
+  k->init_pid_ns->last_pid = 398;
   struct pid *last, *wrapped;
   ck_assert_int_eq(pid_alloc(k, 0, &last), 0);
   ck_assert_int_eq(last->nr, 399);
@@ -31,7 +31,7 @@ START_TEST(wanted_numbers) {
   struct pid *p;
   ck_assert_int_eq(pid_alloc(k, 1, &p), -EEXIST);
   ck_assert_int_eq(pid_alloc(k, -3, &p), -EINVAL);
-  ck_assert_int_eq(pid_alloc(k, k->pid_max, &p), -EINVAL);
+  ck_assert_int_eq(pid_alloc(k, k->init_pid_ns->pid_max, &p), -EINVAL);
   ck_assert_int_eq(pid_alloc(k, 77, &p), 0);
   ck_assert_ptr_eq(pid_find_borrow(k, 77), p);
   pid_put(p);
@@ -42,7 +42,7 @@ START_TEST(all_taken) {
   struct task *init;
   struct kernel *k = util_kernel(&init);
   struct pid *p[8], *q;
-  k->pid_max = 8;
+  k->init_pid_ns->pid_max = 8;
   int n = 0;
   while (pid_alloc(k, 0, &p[n]) == 0)
     n++;
