@@ -193,7 +193,7 @@ class Suite:
         if inside.end == "timeout" and native.end != "timeout":
             last = [l for l in inside.output.splitlines() if re.match(r"test\w* \(", l)]
             worse = [("*", native.end, "timeout", "\n".join([f"last test: {last[-1]}" if last else ""] + inside.output.splitlines()[-30:]))]
-        elif not inside.tests and native.tests:
+        elif not inside.tests and worse:
             worse = [("*", native.end, inside.end, "\n".join(inside.output.splitlines()[-25:]))]
         return worse, excepted
 
@@ -217,6 +217,8 @@ class Suite:
                     print(f"again {spec}: {', '.join(w[0] for w in worse)[:300]}", flush=True)
             return None
         n = collections.Counter(v for v, _ in inside.tests.values())
+        if excepted and not n["passed"] and not worse:
+            return self.verdict("SKIP", spec, self.excepted(spec, next(k for k, v in native.tests.items() if v[0] == "passed")))
         note = f"{n['passed']} passed, {n['skipped']} skipped, {excepted} excepted ({native.seconds:.1f} s natively, {inside.seconds:.1f} s inside)"
         if worse:
             lines = [f"    {name}: natively {was}, inside {got}\n" + "\n".join("        " + l for l in text.splitlines()[-14:])
