@@ -21,11 +21,16 @@ CORE = """test_os test_posix test_subprocess test_signal test_threading test_thr
 NETWORK = """test_asynchat test_asyncio test_asyncore test_docxmlrpc test_ftplib test_httplib test_httpservers test_imaplib test_nntplib
  test_poplib test_robotparser test_smtpd test_smtplib test_smtpnet test_socket test_socketserver test_ssl test_telnetlib test_timeout
  test_urllib2_localnet test_urllib2net test_urllibnet test_wsgiref test_xmlrpc test_xmlrpc_net""".split()
+# But these parts of it are not.
+PARTS = """test_asyncio:*test_subprocess* test_asyncio:*test_futures* test_asyncio:*test_locks* test_asyncio:*test_tasks*
+ test_asyncio:*test_queues* test_asyncio:*test_threads* test_asyncio:*unix* test_socket:*Unix* test_socket:*SocketPair*
+ test_socketserver:*nix*""".split()
 # Seconds that the slow ones may take inside; natively half of that.
 LIMITS = {"test_multiprocessing_fork": 600, "test_multiprocessing_spawn": 600, "test_multiprocessing_forkserver": 600,
           "test_concurrent_futures": 600, "test_io": 300, "test_subprocess": 300, "test_tools": 600, "test_regrtest": 600,
           "test_gdb": 600, "test_venv": 600, "test_ensurepip": 300, "test_distutils": 600, "test_cppext": 300,
           "test_peg_generator": 600, "test_compileall": 300, "test_faulthandler": 300, "test_embed": 300, "test_lib2to3": 300}
+NEVER = ["*VSOCK*"]  # hangs natively where there is no host to talk to
 MARK = "@@junit@@"
 ENV = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
 RUNNING = set()
@@ -43,6 +48,8 @@ def parse():
     p.add_argument("--layer", default="cpython")
     p.add_argument("--cache", default="/var/cache/runsc-notify-cpython" if os.getuid() == 0 else None, help="directory of the native verdicts")
     p.add_argument("--fresh", action="store_true", help="run natively even what is cached")
+    p.add_argument("--use", default="curses,subprocess,decimal,tzdata,network", help="regrtest's resources (-u)")
+    p.add_argument("--user", type=int, default=0, help="the uid and gid to run as (both ways)")
     p.add_argument("--keep", help="directory for the output of each run")
     p.add_argument("--once", action="store_true", help="do not run again what differs")
     p.add_argument("-v", "--verbose", action="store_true")
@@ -87,13 +94,15 @@ def spawn(argv, seconds):
         RUNNING.discard(proc.pid)
 
 
-def run_module(prefix, spec, seconds, ignore=()):
+def run_module(prefix, spec, seconds, ignore, args):
     module, _, pattern = spec.partition(":")
-    test = [PYTHON, "-m", "test", "-v", "-u", "curses,subprocess,decimal,tzdata", "--timeout", str(seconds), "--junit-xml", "/tmp/cpython-junit.xml"]
+    test = [PYTHON, "-m", "test", "-v", "-u", args.use, "--timeout", str(seconds), "--junit-xml", "/tmp/cpython-junit.xml"]
     if pattern:
         test += ["-m", pattern]
     for p in ignore:
         test += ["-i", p]
+    if args.user:
+        prefix = prefix + ["setpriv", "--reuid", str(args.user), "--regid", str(args.user), "--clear-groups", "env", "HOME=/tmp"]
     script = f"ulimit -Sn 1024; ulimit -Hn 20000; rm -f /tmp/cpython-junit.xml; {shlex.join(test + [module])}; rc=$?; echo; echo {MARK}; cat /tmp/cpython-junit.xml; exit $rc"
     start = time.monotonic()
     out, rc = spawn(prefix + ["/bin/sh", "-c", script], seconds + 30)
@@ -112,7 +121,7 @@ def run_module(prefix, spec, seconds, ignore=()):
         text = kinds.get(verdict, "")
         if tests.get(name, ("passed",))[0] in ("passed", "skipped"):
             tests[name] = (verdict, text[-3000:])
-    if "Timeout (" in log or rc == "timeout":
+    if re.search(r"Timeout \(\d+:\d\d:\d\d", log) or rc == "timeout":
         rc = "timeout"
     return Run(tests, "ok" if rc == 0 else rc if rc == "timeout" else f"exit {rc}", log, time.monotonic() - start)
 
@@ -131,7 +140,7 @@ class Suite:
             self.runtime[0] = os.path.abspath(self.runtime[0])
         self.exceptions = exceptions()
         self.cache = args.cache or os.path.join(args.build, "cpython-native")
-        self.key = hashlib.sha256(python_version().encode()).hexdigest()[:12]
+        self.key = hashlib.sha256(f"{python_version()} {args.use} {args.user}".encode()).hexdigest()[:12]
         os.makedirs(self.cache, exist_ok=True)
         self.lock = threading.Lock()
         self.counts = collections.Counter()
@@ -146,9 +155,9 @@ class Suite:
             with open(path) as f:
                 d = json.load(f)
             return Run({k: tuple(v) for k, v in d["tests"].items()}, d["end"], "", d["seconds"])
-        r = run_module(native_prefix(), spec, self.seconds(spec))
+        r = run_module(native_prefix(), spec, self.seconds(spec), NEVER, self.args)
         if not fresh and (r.end != "ok"):  # so that one bad moment is not kept for ever
-            r2 = run_module(native_prefix(), spec, self.seconds(spec))
+            r2 = run_module(native_prefix(), spec, self.seconds(spec), NEVER, self.args)
             r = r2 if r2.end == "ok" or len(r2.tests) > len(r.tests) else r
         self.keep(spec, "native", r)
         with open(path + ".new", "w") as f:
@@ -169,7 +178,7 @@ class Suite:
         # An excepted test that fails half-way may leave something that fails others: it is not run.
         module = spec.partition(":")[0]
         ignore = [t for m, t, _ in self.exceptions if fnmatch.fnmatch(module, m)]
-        r = run_module(self.runtime, spec, self.seconds(spec), ignore)
+        r = run_module(self.runtime, spec, self.seconds(spec), [*NEVER, *ignore], self.args)
         self.keep(spec, "inside", r)
         return r
 
@@ -264,7 +273,7 @@ class Suite:
 
 def all_modules():
     out = subprocess.run([PYTHON, "-m", "test", "--list-tests"], stdout=subprocess.PIPE, text=True, cwd="/", env=ENV).stdout.split()
-    return [m for m in out if m not in NETWORK]
+    return [m for m in out if m not in NETWORK] + PARTS
 
 
 def main():
