@@ -31,7 +31,7 @@ struct ptrace {
   /* The stop. */
   bool stopped, listening;
   bool exit_stop;    /* at PTRACE_EVENT_EXIT: `killed` may be set and does not end it */
-  bool killed_again; /* a SIGKILL came during that */
+  bool killed_again; /* the process was told to die during that */
   int code;          /* what wait(2) reports, 0 once reported; going on: the signal to go on with */
   uint64_t message;  /* PTRACE_GETEVENTMSG */
   siginfo_t *info;   /* NULL in a group stop */
@@ -105,8 +105,7 @@ void ptrace_tracer_exits(struct task *tracer);
 /* No tracer any more. What waits in a stop goes on. */
 void ptrace_unlink(struct task *t);
 void ptrace_free(struct task *t);
-void ptrace_trap_notify(struct task *t);   /* of a seized tracee: the group stop's state has changed */
-void ptrace_kill_again(struct process *p); /* SIGKILL while exiting: ends PTRACE_EVENT_EXIT stops */
+void ptrace_trap_notify(struct task *t); /* of a seized tracee: the group stop's state has changed */
 /* Is t traced by another process than its parent? */
 bool ptrace_reparented(const struct task *t);
 /* SIGCHLD to the tracer, and whoever waits there looks again. True for a death that nobody will wait for. */

@@ -13,7 +13,7 @@
 #define TRAP_TRACE_CODE 2
 #define TRAP_HWBKPT_CODE 4
 
-/* SIGKILL ends every stop; the one on the way out only if it comes during the stop. */
+/* Death ends every stop; of one on the way out, only the death of the whole process that is decided during the stop. */
 static bool must_end(const struct task *t) {
   return t->pt->exit_stop ? t->pt->killed_again : t->killed;
 }
@@ -49,6 +49,10 @@ static void wait_for_tracer(struct task *t) {
 /* The signal that the tracer sends it on with. */
 static int ptrace_stop(struct task *t, int code, int why, uint64_t message, siginfo_t *info) {
   struct ptrace *pt = t->pt;
+  if (!t->ptracer || must_end(t))
+    return code;
+  if (t->ctx)
+    plat_flush(t->ctx); /* what the call has mapped is there when the tracer looks */
   if (!t->ptracer || must_end(t))
     return code;
   bool complete = why == CLD_STOPPED && t->stop_wanted && signal_join_complete(t);
@@ -222,7 +226,7 @@ int64_t ptrace_exec(struct task *t) {
   int old = pt->old_tid ? pt->old_tid : pid_vnr(t->tid);
   pt->old_tid = 0;
   if (ptrace_event_enabled(t, PTRACE_EVENT_EXEC)) {
-    ptrace_view(t, true, 0);
+    ptrace_view(t, true, -ENOSYS);
     ptrace_event(t, PTRACE_EVENT_EXEC, (uint64_t)old);
   } else if (!pt->seized) {
     siginfo_t info;
@@ -243,16 +247,6 @@ void ptrace_exit(struct task *t, int status) {
   pt->killed_again = false;
   ptrace_event(t, PTRACE_EVENT_EXIT, (uint64_t)status);
   pt->exit_stop = false;
-}
-
-void ptrace_kill_again(struct process *p) {
-  struct task *t;
-  LIST_FOREACH(t, &p->threads, thread_link) {
-    if (t->pt && t->pt->exit_stop) {
-      t->pt->killed_again = true;
-      fiber_wake(t->fiber);
-    }
-  }
 }
 
 /* ---- signals and job control ---- */

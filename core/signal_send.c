@@ -105,11 +105,8 @@ static void continue_process(struct process *p) {
 
 /* The effects that do not depend on delivery. False: the signal is dropped. */
 static bool prepare(struct process *p, const struct task *t, int sig, bool force) {
-  if (p->group_exit || p->zombie) {
-    if (sig == SIGKILL)
-      ptrace_kill_again(p);
+  if (p->group_exit || p->zombie)
     return false;
-  }
   if (SIGSET_STOP & sigbit(sig)) {
     signal_flush(p, sigbit(SIGCONT));
   } else if (sig == SIGCONT) {
