@@ -66,6 +66,9 @@ int mm_place(struct mm *m, struct plat_ctx *c, const struct area *tmpl, int host
 int mm_order_unmap(struct plat_ctx *c, uint64_t start, uint64_t end);
 /* RLIMIT_AS and RLIMIT_DATA: may m grow by that much? */
 bool mm_may_expand(struct task *t, struct mm *m, uint64_t pages, bool data);
+/* vm.overcommit_memory: may len more bytes of such memory be promised? */
+bool mm_overcommits(const struct task *t, uint64_t len, int prot, int flags, enum area_kind kind);
+int mm_max_areas(void); /* vm.max_map_count, at most MAX_AREAS */
 /* RLIMIT_MEMLOCK: 0 or -EAGAIN/-EPERM as mmap and mremap say it (-EAGAIN). */
 int mm_check_locked(struct task *t, struct mm *m, uint64_t more_pages);
 /* Grow a stack area down to addr if the limits allow. True when it did; the order is queued on c. */

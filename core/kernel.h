@@ -53,6 +53,8 @@ struct kernel_hooks {
 
 /* Values of /proc/sys that can be changed, and that somebody obeys. */
 struct kernel_sysctl {
+  int overcommit_memory, overcommit_ratio, overcommit_kbytes; /* vm.*: core/mm_commit.c */
+  int max_map_count;           /* vm.max_map_count, as far as it lies below MAX_AREAS */
   int unprivileged_port_start; /* net.ipv4.ip_unprivileged_port_start: bind() below needs CAP_NET_BIND_SERVICE */
   int local_port_range[2];     /* net.ipv4.ip_local_port_range: for ephemeral ports, both inclusive */
   int somaxconn;               /* net.core.somaxconn: listen()'s backlog is cut to it */
@@ -62,7 +64,7 @@ struct kernel_sysctl {
   int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
-  { 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }
+  { 0, 50, 0, 65530, 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }
 
 struct kernel {
   struct loop *loop;

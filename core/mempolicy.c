@@ -40,7 +40,7 @@ int64_t mm_set_policy(struct task *t, uint64_t start, uint64_t end, const struct
   fmutex_lock(&m->lock);
   if (mm_check_mapped(m, start, end - start))
     r = -EFAULT;
-  else if (m->nareas + 2 >= MAX_AREAS || area_split_at(m, start) || area_split_at(m, end))
+  else if (m->nareas + 2 >= mm_max_areas() || area_split_at(m, start) || area_split_at(m, end))
     r = -ENOMEM;
   for (struct area *a = r ? NULL : mm_find_borrow(m, start); a && a->start < end; a = RB_NEXT(area_tree, &m->areas, a))
     a->policy = *p;

@@ -140,6 +140,10 @@ struct mm_rss {
   uint64_t hwm; /* the most that anon + file + shmem ever were */
 };
 int mm_rss(struct mm *m, struct mm_rss *out);
+/* CommitLimit and Committed_AS, in bytes. */
+struct kernel;
+uint64_t mm_commit_limit(const struct kernel *k);
+uint64_t mm_committed(const struct kernel *k);
 /* Bring file pages of the range into the host's page cache through the ring, so that touching them from outside
  * does not wait for a disk. Called by uaccess; parks only if something was missing. */
 void mm_prefault(struct mm *m, uint64_t addr, size_t len);

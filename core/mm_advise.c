@@ -131,7 +131,7 @@ static int advise_locked(struct task *t, struct mm *m, uint64_t start, uint64_t 
   enum treatment tr = treatment(advice);
   bool mark = tr == T_FLAG || tr == T_FLAG_ORDER, order = tr == T_ORDER || tr == T_FLAG_ORDER;
   int hole = 0, r = 0;
-  if (mark && (m->nareas + 2 >= MAX_AREAS || area_split_at(m, start) || area_split_at(m, end)))
+  if (mark && (m->nareas + 2 >= mm_max_areas() || area_split_at(m, start) || area_split_at(m, end)))
     return -ENOMEM;
   uint64_t at = start, run = start;
   struct area *a = mm_find_next_borrow(m, start);
@@ -185,7 +185,7 @@ int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice) {
 static int64_t lock_range(struct task *t, struct mm *m, uint64_t start, uint64_t end, bool lock, struct area **dead) {
   int r = mm_check_mapped(m, start, end - start);
   struct area *a;
-  if (m->nareas + 2 >= MAX_AREAS || area_split_at(m, start) || area_split_at(m, end))
+  if (m->nareas + 2 >= mm_max_areas() || area_split_at(m, start) || area_split_at(m, end))
     return -ENOMEM;
   for (a = mm_find_next_borrow(m, start); a && a->start < end; a = RB_NEXT(area_tree, &m->areas, a))
     if (!area_special(a))

@@ -138,13 +138,6 @@ static int64_t choose_checked(struct mm *m, uint64_t addr, uint64_t len, int fla
   return (int64_t)addr;
 }
 
-/* Heuristic overcommit (proc(5), overcommit_memory 0): only what is obviously too much is refused. */
-static bool overcommits(const struct kernel *k, uint64_t len, int prot, int flags, enum area_kind kind) {
-  if ((flags & MAP_NORESERVE) || !k->mem_total)
-    return false;
-  return (area_is_data(prot, flags, kind) || (flags & MAP_SHARED && kind == AREA_SHM)) && len > k->mem_total;
-}
-
 /* Locked memory is brought in at once, unless locked by mlockall(MCL_ONFAULT). */
 static bool populates(const struct mm *m, const struct area *a, int flags) {
   if (flags & MAP_POPULATE)
@@ -160,8 +153,8 @@ static int64_t map_locked(struct task *t, struct mm *m, struct area *tmpl, uint6
   if (flags & MAP_FIXED)
     replaced = area_pages_in(m, start, end);
   bool data = area_is_data(tmpl->prot, tmpl->flags, tmpl->kind);
-  if (!mm_may_expand(t, m, len / PAGE_SIZE - replaced, data) || m->nareas >= MAX_AREAS ||
-      overcommits(t->k, len, tmpl->prot, tmpl->flags, tmpl->kind))
+  if (!mm_may_expand(t, m, len / PAGE_SIZE - replaced, data) || m->nareas >= mm_max_areas() ||
+      mm_overcommits(t, len, tmpl->prot, tmpl->flags, tmpl->kind))
     return -ENOMEM;
   if (tmpl->flags & MAP_LOCKED) {
     int r = mm_check_locked(t, m, len / PAGE_SIZE);
@@ -260,7 +253,7 @@ static int64_t unmap_locked(struct task *t, struct mm *m, uint64_t start, uint64
     return 0;
   if (range_has_special(m, start, end))
     return -EINVAL;
-  if (a->start < start && a->end > end && m->nareas >= MAX_AREAS)
+  if (a->start < start && a->end > end && m->nareas >= mm_max_areas())
     return -ENOMEM;
   int r = area_cut(m, start, end, dead);
   if (!r)
@@ -322,7 +315,7 @@ static int64_t protect_locked(struct task *t, struct mm *m, uint64_t start, uint
   struct area *first = mm_find_borrow(m, start);
   if (first->end >= end && first->prot == prot)
     return refused; /* nothing changes */
-  if (m->nareas + 2 >= MAX_AREAS)
+  if (m->nareas + 2 >= mm_max_areas())
     return -ENOMEM;
   if (area_split_at(m, start) || area_split_at(m, end))
     return -ENOMEM;
@@ -383,8 +376,8 @@ static bool brk_grow(struct task *t, struct mm *m, uint64_t from, uint64_t to) {
   struct area *next = mm_find_next_borrow(m, from);
   if (to > mm_addr_max() || !area_range_free(m, from, to) || (next && next->start < to + PAGE_SIZE))
     return false; /* a page is kept between the heap and what follows, as Linux does */
-  if (!mm_may_expand(t, m, (to - from) / PAGE_SIZE, true) || m->nareas >= MAX_AREAS ||
-      overcommits(t->k, to - from, PROT_WRITE, MAP_PRIVATE, AREA_HEAP))
+  if (!mm_may_expand(t, m, (to - from) / PAGE_SIZE, true) || m->nareas >= mm_max_areas() ||
+      mm_overcommits(t, to - from, PROT_WRITE, MAP_PRIVATE, AREA_HEAP))
     return false;
   struct area tmpl = {.start = from,
                       .end = to,

@@ -59,6 +59,8 @@ static int check_area(const struct remap *r, const struct area *a) {
     return -EAGAIN;
   if (a->file && a->off + (off_t)(r->old - a->start) > INT64_MAX - (off_t)r->new_len)
     return -EINVAL;
+  if (mm_overcommits(r->t, more * PAGE_SIZE, a->prot, a->flags, a->kind))
+    return -ENOMEM;
   return mm_may_expand(r->t, r->m, more, area_is_data(a->prot, a->flags, a->kind)) ? 0 : -ENOMEM;
 }
 
@@ -140,7 +142,7 @@ static int64_t move(struct remap *r, const struct area *from) {
   }
   struct area *n = area_new(&tmpl);
   ret = -ENOMEM;
-  if (!n || m->nareas + 3 >= MAX_AREAS)
+  if (!n || m->nareas + 3 >= mm_max_areas())
     goto out_free;
   bool keep = r->flags & MREMAP_DONTUNMAP;
   struct area *moved = NULL;

@@ -67,14 +67,3 @@ uint64_t proc_mem_used(struct kernel *k) {
   free(mms);
   return used;
 }
-
-/* What could be asked for at once, as Committed_AS counts it: private writable memory and shared memory. */
-uint64_t proc_mem_committed(struct kernel *k) {
-  struct process *p;
-  uint64_t pages = k->shmem_bytes / PAGE_SIZE;
-  LIST_FOREACH(p, &k->processes, all) {
-    if (p->leader && p->leader->mm)
-      pages += p->leader->mm->data_vm + p->leader->mm->stack_vm;
-  }
-  return pages * PAGE_SIZE;
-}

@@ -38,6 +38,7 @@ static inline bool proc_is_thread(const struct inode *i) {
 /* Tables of entries, and generators, by file. */
 extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c */
 extern const struct synth_ent proc_sys_entries[];                     /* sysctl.c */
+extern const struct synth_ent proc_vm_entries[];                       /* sysctl_vm.c */
 extern const struct synth_ent proc_net_entries[];                     /* net.c */
 
 extern const struct synth_ent proc_sysvipc_entries[], proc_mqueue_entries[]; /* sysvipc.c */
@@ -77,7 +78,6 @@ struct proc_mem { /* bytes */
 void proc_mem_figures(struct mm *m, struct proc_mem *out); /* parks */
 /* Of all processes: what is private to them, and what tmpfs, shared memory and memfds hold. Parks. */
 uint64_t proc_mem_used(struct kernel *k);
-uint64_t proc_mem_committed(struct kernel *k);
 /* smaps.c, pagemap.c, map_files.c */
 int proc_numa_maps_show(struct inode *i, struct sbuf *b);
 int proc_pagemap_open(struct inode *i, struct file *f);

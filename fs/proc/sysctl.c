@@ -163,25 +163,6 @@ static const struct synth_ent kernel_entries[] = {
     {0},
 };
 
-/* ---- vm ---- */
-static const struct synth_ent vm_entries[] = {
-    TEXT("dirty_background_ratio", "10"),
-    TEXT("dirty_ratio", "20"),
-    TEXT("max_map_count", "65530"),
-    TEXT("min_free_kbytes", "67584"),
-    TEXT("mmap_min_addr", "65536"),
-    TEXT("nr_hugepages", "0"),
-    TEXT("overcommit_kbytes", "0"),
-    TEXT("overcommit_memory", "0"),
-    TEXT("overcommit_ratio", "50"),
-    TEXT("page-cluster", "3"),
-    TEXT("swappiness", "60"),
-    TEXT("unprivileged_userfaultfd", "0"),
-    TEXT("vfs_cache_pressure", "100"),
-    TEXT("zone_reclaim_mode", "0"),
-    {0},
-};
-
 /* ---- fs ---- */
 static int file_nr_show(struct inode *i, struct sbuf *b) {
   struct process *p;
@@ -389,6 +370,6 @@ const struct synth_ent proc_sys_entries[] = {
     DIR("kernel", kernel_entries),
     DIR("net", net_entries),
     DIR("user", user_entries),
-    DIR("vm", vm_entries),
+    DIR("vm", proc_vm_entries),
     {0},
 };
