@@ -93,6 +93,7 @@ struct file {
 #define FMODE_WRITER 4u    /* counted in inode->write_count */
 #define FMODE_EXEC 8u      /* opened for execution: denies writers (ETXTBSY) while it is open */
 #define FMODE_NOCMTIME 16u /* reserved */
+#define FMODE_OPENED 64u   /* counted in inode->opens */
 #define FMODE_UNMOUNT 32u  /* of open_tree(2), fsmount(2): with it goes the tree, if that was not moved anywhere */
 
 struct file *file_new(const struct file_ops *ops, int flags, void *priv); /* NULL: no memory */

@@ -20,9 +20,11 @@ void fsnotify_dirent(struct inode *dir, const char *name, uint32_t mask);
 /* rename(2): IN_MOVED_FROM, IN_MOVED_TO with a common cookie, and IN_MOVE_SELF. */
 void fsnotify_move(struct inode *old_dir, const char *old_name, struct inode *new_dir, const char *new_name,
                    struct inode *moved);
-/* The last name of i is gone (unlink, rmdir, rename over it): IN_DELETE_SELF, and the watches end. With links left:
- * IN_ATTRIB. */
+/* A name of i is gone (unlink, rmdir, rename over it): IN_ATTRIB. With the last, and if it is not open any more,
+ * IN_DELETE_SELF, and the watches end. */
 void fsnotify_unlinked(struct inode *i, bool links_left);
+/* The last open file of i is closed: if it has no name any more either, its watches end. */
+void fsnotify_closed(struct inode *i);
 /* i got one more name (link(2)): IN_ATTRIB to its own watches only. */
 void fsnotify_link_count(struct inode *i);
 /* A file system was unmounted: IN_UNMOUNT to watches of its inodes. */

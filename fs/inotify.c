@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #define MAX_QUEUED 16384  /* fs.inotify.max_queued_events */
+#define MAX_INSTANCES 128 /* of one user; fs.inotify.max_user_instances */
 #define MAX_WATCHES 65536 /* of one instance; fs.inotify.max_user_watches */
 
 struct event {
@@ -30,6 +31,7 @@ struct inotify {
   struct inotify *next, **prev; /* kernel.inotifies */
   struct waitq wq;
   TAILQ_HEAD(event_queue, event) events;
+  uint32_t uid; /* whose max_user_instances it counts against */
   int nevents;
   size_t bytes; /* what reading all of them gives */
   struct watch *watches;
@@ -161,14 +163,21 @@ void fsnotify_unlinked(struct inode *i, bool links_left) {
   if (!i->fsnotify)
     return;
   inode_get(i);
-  if (links_left) {
+  if (links_left || !S_ISDIR(i->mode))
     tell(i, IN_ATTRIB, 0, NULL, false);
-  } else {
-    if (!S_ISDIR(i->mode))
-      tell(i, IN_ATTRIB, 0, NULL, false);
+  if (!links_left && !i->opens) {
     tell(i, IN_DELETE_SELF, 0, NULL, false);
     end_watches(i);
   }
+  inode_put(i);
+}
+
+void fsnotify_closed(struct inode *i) {
+  if (i->nlink && !i->dead)
+    return;
+  inode_get(i);
+  tell(i, IN_DELETE_SELF, 0, NULL, false);
+  end_watches(i);
   inode_put(i);
 }
 
@@ -183,7 +192,7 @@ void fsnotify_unmount(struct super *sb) {
     HASH_ITER(hh, in->watches, w, next) {
       if (w->inode->sb != sb)
         continue;
-      queue_event(in, w->wd, IN_UNMOUNT, 0, NULL);
+      queue_event(in, w->wd, IN_UNMOUNT | (S_ISDIR(w->inode->mode) ? IN_ISDIR : 0), 0, NULL);
       watch_end(w);
     }
   }
@@ -256,9 +265,16 @@ static const struct file_ops inotify_ops = {
 };
 
 int inotify_new(struct kernel *k, int flags, struct file **out) {
+  uint32_t uid = task_current() ? task_current()->cred->euid : 0;
+  int mine = 0;
+  for (const struct inotify *o = k->inotifies; o; o = o->next)
+    mine += o->uid == uid;
+  if (mine >= MAX_INSTANCES)
+    return -EMFILE;
   struct inotify *in = calloc(1, sizeof *in);
   if (!in)
     return -ENOMEM;
+  in->uid = uid;
   *out = anon_file_new(k, &inotify_ops, O_RDONLY | (flags & IN_NONBLOCK), in, "anon_inode:inotify");
   if (!*out) {
     free(in);

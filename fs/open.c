@@ -123,10 +123,12 @@ static struct file *bare_file(const struct path *p, int flags) {
   f->mnt = mount_get(p->mnt);
   f->dentry = dentry_get(p->dentry);
   f->inode = p->dentry->inode;
+  f->inode->opens++;
+  f->fmode = FMODE_OPENED;
   if (S_ISREG(f->inode->mode))
-    f->fmode = FMODE_ATOMIC_POS | FMODE_REG;
+    f->fmode |= FMODE_ATOMIC_POS | FMODE_REG;
   else if (S_ISDIR(f->inode->mode))
-    f->fmode = FMODE_ATOMIC_POS;
+    f->fmode |= FMODE_ATOMIC_POS;
   return f;
 }
 
@@ -141,7 +143,7 @@ static int open_opath(const struct open_op *o, const struct path *p, struct file
   if (!f)
     return -ENOMEM;
   f->ops = &opath_ops;
-  f->fmode = 0;
+  f->fmode = FMODE_OPENED;
   f->flags = o->flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW);
   *out = f;
   return 0;

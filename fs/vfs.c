@@ -108,6 +108,8 @@ static void release_file(struct file *f) {
     if (f->fmode & FMODE_EXEC)
       f->inode->write_count++;
   }
+  if ((f->fmode & FMODE_OPENED) && !--f->inode->opens && f->inode->fsnotify)
+    fsnotify_closed(f->inode);
   if (f->fmode & FMODE_UNMOUNT)
     mount_dissolve(f->mnt);
   if (f->dentry)

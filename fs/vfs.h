@@ -94,6 +94,7 @@ struct inode {
   void *socket;           /* bound AF_UNIX socket: net/unix.c's, weak */
   void *locks;            /* fs/locks.c: POSIX and flock locks */
   void *fsnotify;         /* fs/inotify.c: watches, which hold a dentry of the inode; NULL: none */
+  int opens;              /* open files made by open(2): a watch of a removed file ends with the last */
   int write_count;        /* writers open (ETXTBSY: > 0); < 0 deny-write by running programs */
   char *link; /* symlinks: the target once it is known, if it never changes (see super.volatile_links); freed with the
                  inode */

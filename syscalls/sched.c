@@ -288,28 +288,46 @@ SYSCALL_HANDLER(setpriority) {
 
 /* ---- I/O priority ---- */
 
-enum { IOPRIO_WHO_PROCESS = 1, IOPRIO_WHO_PGRP, IOPRIO_WHO_USER };
+enum { IOPRIO_WHO_PROCESS = 1 };
+#define IOPRIO_CLASS(p) ((p) >> 13)
+
+static void set_ioprio(struct each *e, struct task *o) {
+  e->n++;
+  if (!same_owner(e->t, o))
+    e->err = -EPERM;
+  else
+    o->ioprio = e->nice;
+}
+
+/* What holds for a task that was given none: best effort, by its niceness. */
+static int effective_ioprio(const struct task *o) {
+  return IOPRIO_CLASS(o->ioprio) ? o->ioprio : 2 << 13 | (o->nice + 20) / 5;
+}
+
+static void get_ioprio(struct each *e, struct task *o) {
+  int p = effective_ioprio(o);
+  if (!e->n++ || p < e->best)
+    e->best = p;
+}
 
 SYSCALL_HANDLER(ioprio_set) {
-  int class = (int)a[2] >> 13, data = (int)a[2] & 0x1fff;
-  if (class < 0 || class > 3 || (class == 0 && data) || ((class == 1 || class == 2) && data > 7))
+  int class = IOPRIO_CLASS((int)a[2]), level = (int)a[2] & 7;
+  /* Above the level come hints, which the class does not matter for. */
+  if (class < 0 || class > 3 || (class == 0 && level))
     return -EINVAL;
   if (class == 1 && !cred_has_cap(t->cred, CAP_SYS_ADMIN) && !cred_has_cap(t->cred, CAP_SYS_NICE))
     return -EPERM;
-  if ((int)a[0] != IOPRIO_WHO_PROCESS)
-    return (int)a[0] == IOPRIO_WHO_PGRP || (int)a[0] == IOPRIO_WHO_USER ? -ESRCH : -EINVAL;
-  struct task *o = target(t, (int)a[1]);
-  if (!o)
-    return -ESRCH;
-  if (!same_owner(t, o))
-    return -EPERM;
-  o->ioprio = (int)a[2];
-  return 0;
+  struct each e = {.t = t, .which = (int)a[0] - IOPRIO_WHO_PROCESS, .who = (int)a[1], .nice = (int)a[2]};
+  int err = for_each(&e, set_ioprio);
+  return err ? err : e.n ? e.err : -ESRCH;
 }
 
 SYSCALL_HANDLER(ioprio_get) {
-  if ((int)a[0] != IOPRIO_WHO_PROCESS)
-    return (int)a[0] == IOPRIO_WHO_PGRP || (int)a[0] == IOPRIO_WHO_USER ? -ESRCH : -EINVAL;
-  struct task *o = target(t, (int)a[1]);
-  return o ? o->ioprio : -ESRCH;
+  struct each e = {.t = t, .which = (int)a[0] - IOPRIO_WHO_PROCESS, .who = (int)a[1]};
+  if (e.which == PRIO_PROCESS) { /* as it was set */
+    struct task *o = target(t, e.who);
+    return o ? o->ioprio : -ESRCH;
+  }
+  int err = for_each(&e, get_ioprio);
+  return err ? err : e.n ? e.best : -ESRCH;
 }
