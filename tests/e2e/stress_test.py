@@ -12,6 +12,7 @@ import lib
 from lib import *
 
 CLASSES = "cpu", "memory", "vm", "pipe", "scheduler", "interrupt", "os", "filesystem"
+NOT_ROOT = "exec", "spawn"  # stress-ng runs these only as an ordinary user
 CACHE = os.path.join(os.environ.get("RUNSC_NOTIFY_TEST_CACHE", "/var/cache/runsc-notify-tests"), "stress-ng-runc.json")
 
 
@@ -32,7 +33,8 @@ def exceptions():
 def run(docker, runtime, name, seconds):
     """(verdict, output): 'ran', 'skipped' (stress-ng says that it cannot), or what went wrong."""
     try:
-        r = docker("run", "--rm", "--runtime", runtime, "--network", "none", "--memory", "2g", "--pids-limit", "4000", "debian:programs",
+        r = docker("run", "--rm", "--runtime", runtime, "--network", "none", "--memory", "2g", "--pids-limit", "4000",
+                   *(["--user", "65534"] if name in NOT_ROOT else []), "debian:programs",
                    "stress-ng", "--" + name, "1", "-t", str(seconds), "--vm-bytes", "64M", "--temp-path", "/tmp", timeout=seconds + 40)
     except subprocess.TimeoutExpired as e:
         ids = docker("ps", "-aq").out.split()
