@@ -5,6 +5,7 @@
 #include "fuzz.h"
 #include <linux/filter.h>
 #include <linux/futex.h>
+#include <linux/aio_abi.h>
 #include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/sched.h>
@@ -70,6 +71,10 @@ int ncalls(void) {
 }
 
 /* ---- numbers ---- */
+
+static uint64_t contexts[4]; /* of io_setup(2) */
+static int ipc_ids[8];
+static unsigned ncontexts, nipc_ids;
 
 static uint64_t bits(struct rng *r) {
   switch (below(r, 6)) {
@@ -181,6 +186,16 @@ static uint64_t number(struct rng *r, const struct template *t, const struct arg
     return (uint64_t)process_id(r);
   if (strstr(n, "uid") || strstr(n, "gid"))
     return PICK(r, ids);
+  static const uint16_t ptrace_ops[] = {0,      1,      2,      3,      4,      5,      7,      8,      9,
+                                        12,     13,     14,     15,     16,     17,     24,     0x4200, 0x4201,
+                                        0x4202, 0x4203, 0x4204, 0x4205, 0x4206, 0x4207, 0x4208, 0x4209, 0x420a,
+                                        0x420b, 0x420c, 0x420d, 0x420e, 0x420f, 0x4210};
+  if (!strcmp(n, "op") && !strcmp(t->name, "ptrace"))
+    return PICK(r, ptrace_ops);
+  if (!strncmp(n, "ctx", 3))
+    return one_in(r, 10) ? address(r) : PICK(r, contexts);
+  if (!strcmp(n, "id") && !one_in(r, 3))
+    return (uint64_t)PICK(r, ipc_ids);
   if (!strcmp(n, "timeout"))
     return one_in(r, 10) ? small(r) : below(r, 4);
   if (!strcmp(n, "max") || !strcmp(n, "n") || !strcmp(n, "m"))
@@ -196,6 +211,28 @@ static uint64_t number(struct rng *r, const struct template *t, const struct arg
   if (!strcmp(n, "arg") || !strcmp(n, "data") || !strcmp(t->name, "prctl"))
     return one_in(r, 2) ? small(r) : address(r);
   return one_in(r, 3) ? bits(r) : small(r);
+}
+
+/* ---- what calls have given ---- */
+
+void remember_result(const struct call *c, long ret) {
+  static const char *const makers[] = {"open",         "openat",     "openat2",     "creat",        "socket",
+                                       "accept",       "accept4",    "dup",         "fcntl",        "epoll_create",
+                                       "eventfd",      "eventfd2",   "signalfd4",   "inotify_init", "timerfd_create",
+                                       "memfd_create", "pidfd_open", "pidfd_getfd", "open_tree",    "fsopen",
+                                       "fsmount",      "fspick",     "seccomp",     "mq_open",      "userfaultfd",
+                                       "epoll_create1"};
+  if (!strcmp(c->name, "io_setup")) {
+    uint64_t v;
+    memcpy(&v, (void *)c->a[1], sizeof v); /* it has just been written; a race is caught as a fault */
+    contexts[ncontexts++ % N(contexts)] = v;
+    return;
+  }
+  if (!strcmp(c->name, "shmget") || !strcmp(c->name, "semget") || !strcmp(c->name, "msgget"))
+    ipc_ids[nipc_ids++ % N(ipc_ids)] = (int)ret;
+  for (unsigned i = 0; i < N(makers) && ret > 2; i++)
+    if (!strcmp(c->name, makers[i]) && (strcmp(makers[i], "fcntl") || c->a[1] == 0 || c->a[1] == 1030))
+      remember_fd((int)ret);
 }
 
 /* ---- what pointers point to ---- */
@@ -381,6 +418,22 @@ static void fill_program(struct rng *r, void *p, size_t n) {
   prog->len = one_in(r, 8) ? (unsigned short)rnd(r) : 4;
   prog->filter = one_in(r, 10) ? (void *)address(r) : f;
 }
+static void fill_iocbs(struct rng *r, void *p, size_t n) {
+  struct iocb *cb = scratch(r, 4 * sizeof *cb);
+  uint64_t *list = p;
+  static const uint16_t ops[] = {0, 1, 2, 3, 5, 7, 8};
+  for (int i = 0; i < 4; i++) {
+    cb[i] = (struct iocb){.aio_data = rnd(r), .aio_lio_opcode = PICK(r, ops), .aio_fildes = (uint32_t)descriptor(r)};
+    cb[i].aio_buf = address(r);
+    cb[i].aio_nbytes = cb[i].aio_lio_opcode == 5 ? below(r, 32) : one_in(r, 2) ? size_value(r) : below(r, 4);
+    cb[i].aio_offset = (int64_t)below(r, 20000);
+    if (one_in(r, 3)) {
+      cb[i].aio_flags = 1;
+      cb[i].aio_resfd = (uint32_t)descriptor(r);
+    }
+    list[i] = one_in(r, 16) ? address(r) : (uint64_t)&cb[i];
+  }
+}
 static void fill_ifreq(struct rng *r, void *p, size_t n) {
   fill_random(r, p, 64);
   strcpy(p, one_in(r, 2) ? "lo" : "eth0");
@@ -449,6 +502,8 @@ static const struct {
     {".head", fill_iov},
     {".val", fill_random},
     {"mount.data", fill_string},
+    {"io_submit.iocbs", fill_iocbs},
+    {"io_submit.list", fill_iocbs},
     {"fsconfig.value", fill_string},
     {"ioctl.arg", fill_ifreq},
     {".mask", fill_fdset},

@@ -52,6 +52,7 @@ uint64_t size_value(struct rng *r);
 void objects_setup(struct rng *r);
 void make_object(struct rng *r); /* a few descriptors of some kind */
 int descriptor(struct rng *r);
+void remember_fd(int fd);
 const char *path(struct rng *r);
 int process_id(struct rng *r);
 void remember_pid(int pid);
@@ -65,4 +66,5 @@ struct call {
 void args_setup(void);
 void make_call_args(struct rng *r, struct call *c);
 int ncalls(void);
+void remember_result(const struct call *c, long ret); /* of a call that succeeded: descriptors, ids */
 extern void (*const signal_handler)(int);

@@ -213,6 +213,10 @@ static int keep(int fd) {
   return fd;
 }
 
+void remember_fd(int fd) {
+  keep(fd);
+}
+
 int descriptor(struct rng *r) {
   static const int odd[] = {-1, -100, 0, 1, 2, 3, 4, 5, 1023, 1024, 65536, INT32_MAX, INT32_MIN};
   if (one_in(r, 16))
