@@ -4,7 +4,6 @@
 #include "bpf_classic.h"
 #include "errno.h"
 #include "kernel.h"
-#include "ptrace.h"
 #include "task.h"
 #include <asm/unistd.h>
 #include <linux/audit.h>
@@ -327,17 +326,7 @@ static void end_thread(struct task *t, int status) {
   t->killed = true;
 }
 
-static bool judge_call(struct task *t, struct plat_call *c, bool traced, int64_t *ret);
-
-/* The tracer may change the call. What it leaves is judged once more; "trace" means "allow" then. */
-static bool ask_tracer(struct task *t, struct plat_call *c, uint32_t data, int64_t *ret) {
-  *ret = -ENOSYS;
-  if (!ptrace_event_seccomp(t, c, data, ret) || c->nr < 0 || t->killed || t->proc->group_exit)
-    return false;
-  return judge_call(t, c, true, ret);
-}
-
-static bool carry_out(struct task *t, struct plat_call *c, const struct seccomp_data *d, uint32_t verdict,
+static bool carry_out(struct task *t, const struct plat_call *c, const struct seccomp_data *d, uint32_t verdict,
                       struct seccomp_filter *by, int64_t *ret) {
   uint32_t data = verdict & SECCOMP_RET_DATA;
   switch (verdict & SECCOMP_RET_ACTION_FULL) {
@@ -371,6 +360,10 @@ static bool carry_out(struct task *t, struct plat_call *c, const struct seccomp_
   }
 }
 
+static bool strict_allows(int64_t nr) {
+  return nr == __NR_read || nr == __NR_write || nr == __NR_exit || nr == __NR_rt_sigreturn;
+}
+
 /* The tracer may make another call of it, which the filters judge again. */
 static bool ask_tracer(struct task *t, struct seccomp_filter *chain, struct plat_call *c, struct seccomp_data *d,
                        uint32_t data, int64_t *ret) {
@@ -387,7 +380,13 @@ static bool ask_tracer(struct task *t, struct seccomp_filter *chain, struct plat
   return carry_out(t, c, d, verdict, by, ret);
 }
 
-static bool judge_call(struct task *t, struct plat_call *c, bool traced, int64_t *ret) {
+bool seccomp_enter(struct task *t, struct plat_call *c, int64_t *ret) {
+  if (t->seccomp_mode == SECCOMP_MODE_STRICT) {
+    if (strict_allows(c->nr))
+      return true;
+    end_thread(t, SIGKILL);
+    return false;
+  }
   struct seccomp_filter *chain = t->seccomp, *by;
   if (!chain || always_allowed(chain, c->nr))
     return true;
@@ -397,24 +396,13 @@ static bool judge_call(struct task *t, struct plat_call *c, bool traced, int64_t
   if (chain->needs_ip)
     d.instruction_pointer = guest_ip(t, c);
   uint32_t verdict = judge(chain, &d, &by);
-  bool go = true;
-  if (!traced || (verdict & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_TRACE)
+  bool go;
+  if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)
+    go = ask_tracer(t, chain, c, &d, verdict & SECCOMP_RET_DATA, ret);
+  else
     go = carry_out(t, c, &d, verdict, by, ret);
   seccomp_filter_put(chain);
   return go;
-}
-
-static bool strict_allows(int64_t nr) {
-  return nr == __NR_read || nr == __NR_write || nr == __NR_exit || nr == __NR_rt_sigreturn;
-}
-
-bool seccomp_enter(struct task *t, struct plat_call *c, int64_t *ret) {
-  if (t->seccomp_mode != SECCOMP_MODE_STRICT)
-    return judge_call(t, c, false, ret);
-  if (strict_allows(c->nr))
-    return true;
-  end_thread(t, SIGKILL);
-  return false;
 }
 
 /* Its registers are the handler's already: a filter that would have answered anything else than "go on" leaves nothing

@@ -47,8 +47,8 @@ int seccomp_fork(struct task *t, struct task *child);
 void seccomp_exit(struct task *t); /* drops the chain; the mode stays, for /proc */
 
 /*
- * A call of t, whose mode is not 0, enters. True: it may be made, as a tracer may have left it in *c. False: *ret is
- * its result, or t is dying. May park (a listener's answer, a tracer, who may change *c).
+ * A call of t, whose mode is not 0, enters. True: it may be made. False: *ret is its result, or t is dying. May park
+ * (a listener's answer, a tracer, who may change *c).
  */
 bool seccomp_enter(struct task *t, struct plat_call *c, int64_t *ret);
 /* rt_sigreturn, which the platform has carried out already: the filter can only end the task now. */

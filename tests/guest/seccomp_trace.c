@@ -30,7 +30,9 @@ static void tracee(void) {
   say("another call: %d", r == getpid());
   r = syscall(SYS_getsid, 3);
   say("a forbidden one: %ld %d", r, errno);
-  r = syscall(SYS_getsid, 4);
+  r = syscall(SYS_getsid, 0);
+  say("the last traced: %d", r > 0);
+  r = syscall(SYS_getsid, 0);
   say("untraced: %ld %s", r, strerrorname_np(errno));
   _exit(5);
 }
@@ -40,7 +42,7 @@ static void change(pid_t p, int n) {
   unsigned long data = 0;
   ptrace(PTRACE_GETEVENTMSG, p, 0, &data);
   ptrace(PTRACE_GETREGS, p, 0, &g);
-  say("event data %lx nr %d arg %lld rax %d", data, g.orig_rax == SYS_getsid, (long long)g.rdi, g.rax == -ENOSYS);
+  say("event data %lx nr %d arg %lld rax %d", data, g.orig_rax == SYS_getsid, (long long)g.rdi, (long)g.rax == -ENOSYS);
   if (n == 1) {
     g.orig_rax = -1;
     g.rax = 777;
