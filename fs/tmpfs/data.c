@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define ALLOCATE_PIECE (64 << 20)
 #define ALLOCATE_INLINE (1 << 20) /* larger fallocates go through the ring: zeroing takes the host 100 us per MiB */
 
 static void charge(struct inode *i, uint64_t bytes) {
@@ -176,17 +177,33 @@ int tmpfs_data_punch(struct inode *i, off_t off, off_t len) {
   return tmpfs_recharge(i);
 }
 
+/* Piece by piece, so that a signal ends it as it does in Linux. What there is already stays: holes only get pages. */
+static int allocate_pieces(int fd, off_t off, off_t len) {
+  struct task *t = task_current();
+  int r = 0;
+  while (len > 0 && !r) {
+    off_t n = len < ALLOCATE_PIECE ? len : ALLOCATE_PIECE;
+    if (n > ALLOCATE_INLINE && fiber_self() && loop_current())
+      r = loop_fallocate(fd, FALLOC_FL_KEEP_SIZE, off, n);
+    else
+      r = fallocate(fd, FALLOC_FL_KEEP_SIZE, off, n) ? -errno : 0;
+    off += n;
+    len -= n;
+    if (!r && len && t && (signal_pending(t) || t->killed))
+      r = -EINTR;
+  }
+  return r;
+}
+
 int tmpfs_data_allocate(struct inode *i, off_t off, off_t len) {
   struct tmpfs_node *n = tmpfs_node(i);
-  if (tmpfs_room(i, off, (size_t)len) < (size_t)len)
-    return -ENOSPC;
+  struct kernel *k = kernel_current();
+  if (tmpfs_room(i, off, (size_t)len) < (size_t)len || (k && k->mem_limit && (uint64_t)len > k->mem_limit))
+    return -ENOSPC; /* an unlimited one (memfd_create(2)) has no more than there is memory */
   int r = tmpfs_to_memfd(i);
   if (r)
     return r;
-  if (len > ALLOCATE_INLINE && fiber_self() && loop_current())
-    r = loop_fallocate(n->file.fd, FALLOC_FL_KEEP_SIZE, off, len);
-  else
-    r = fallocate(n->file.fd, FALLOC_FL_KEEP_SIZE, off, len) ? -errno : 0;
+  r = allocate_pieces(n->file.fd, off, len);
   if (!r && off <= n->file.dense && off + len > n->file.dense)
     n->file.dense = off + len;
   int c = tmpfs_recharge(i);
