@@ -120,6 +120,23 @@ static int64_t host_clock_ns(clockid_t id) {
   return timespec_ns(&ts);
 }
 
+int64_t clock_offset(const struct task *t, clockid_t id) {
+  const struct time_namespace *ns = t && t->nsproxy ? t->nsproxy->time : NULL;
+  if (!ns)
+    return 0;
+  switch (id) {
+  case CLOCK_MONOTONIC:
+  case CLOCK_MONOTONIC_RAW:
+  case CLOCK_MONOTONIC_COARSE:
+    return ns->monotonic;
+  case CLOCK_BOOTTIME:
+  case CLOCK_BOOTTIME_ALARM:
+    return ns->boottime;
+  default:
+    return 0;
+  }
+}
+
 int clock_read(struct task *t, clockid_t id, int64_t *ns) {
   if (clock_is_cpu(id)) {
     struct pid *pid;
@@ -130,7 +147,7 @@ int clock_read(struct task *t, clockid_t id, int64_t *ns) {
   clockid_t host = wall_clock(id);
   if (host < 0)
     return -EINVAL;
-  *ns = host_clock_ns(host);
+  *ns = host_clock_ns(host) + clock_offset(t, id);
   return 0;
 }
 
@@ -236,9 +253,10 @@ int64_t clock_sleep(struct task *t, clockid_t id, bool absolute, const struct ti
     return cpu_sleep(t, id, absolute, ns, rem);
   if (!absolute)
     return sleep_until(t, deadline_after(ns), rem);
+  ns -= clock_offset(t, id);
   for (;;) { /* a clock that the host sets back lengthens the sleep */
     int64_t now;
-    clock_read(t, id, &now);
+    clock_read(NULL, id, &now);
     if (now >= ns)
       return 0;
     int r = task_sleep(clock_deadline(id, ns));

@@ -70,9 +70,10 @@ bool cred_in_group(const struct cred *c, uint32_t gid) {
 static bool exec_root_caps(struct cred *c) {
   if (c->securebits & SECBIT_NOROOT)
     return false;
-  if (c->euid == 0 || c->uid == 0)
+  uint32_t root = make_kuid(c->user_ns, 0);
+  if (c->euid == root || c->uid == root)
     c->cap_prm = c->cap_bnd | c->cap_inh;
-  return c->euid == 0;
+  return c->euid == root;
 }
 
 struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid) {
@@ -80,9 +81,10 @@ struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosui
   if (!c)
     return NULL;
   if (!nosuid && !old->no_new_privs) {
-    if (st->st_mode & S_ISUID)
+    bool mapped = from_kuid(c->user_ns, st->st_uid) != INVALID_ID && from_kgid(c->user_ns, st->st_gid) != INVALID_ID;
+    if (mapped && (st->st_mode & S_ISUID))
       c->euid = st->st_uid;
-    if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+    if (mapped && (st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
       c->egid = st->st_gid;
   }
   c->cap_prm = 0; /* no file capabilities: P'(permitted) comes from root and the ambient set alone */
@@ -106,26 +108,40 @@ struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosui
 void cred_fixup_setuid(struct cred *c, const struct cred *old) {
   if (c->securebits & SECBIT_NO_SETUID_FIXUP)
     return;
-  bool had_root = old->uid == 0 || old->euid == 0 || old->suid == 0;
-  bool has_root = c->uid == 0 || c->euid == 0 || c->suid == 0;
+  uint32_t root = make_kuid(old->user_ns, 0);
+  bool had_root = old->uid == root || old->euid == root || old->suid == root;
+  bool has_root = c->uid == root || c->euid == root || c->suid == root;
   if (had_root && !has_root) {
     if (!(c->securebits & SECBIT_KEEP_CAPS))
       c->cap_prm = c->cap_eff = 0;
     c->cap_amb = 0; /* kept permitted capabilities are not passed on */
   }
-  if (old->euid == 0 && c->euid != 0)
+  if (old->euid == root && c->euid != root)
     c->cap_eff = 0;
-  if (old->euid != 0 && c->euid == 0)
+  if (old->euid != root && c->euid == root)
     c->cap_eff = c->cap_prm;
 }
 
 void cred_fixup_setfsuid(struct cred *c, const struct cred *old) {
   if (c->securebits & SECBIT_NO_SETUID_FIXUP)
     return;
-  if (old->fsuid == 0 && c->fsuid != 0)
+  uint32_t root = make_kuid(old->user_ns, 0);
+  if (old->fsuid == root && c->fsuid != root)
     c->cap_eff &= ~CAP_FS_SET;
-  if (old->fsuid != 0 && c->fsuid == 0)
+  if (old->fsuid != root && c->fsuid == root)
     c->cap_eff |= c->cap_prm & CAP_FS_SET;
+}
+
+/* Has c nothing that old lacks? A user namespace that old made gives it nothing new. (cred_cap_issubset()) */
+static bool cap_subset(const struct cred *old, const struct cred *c) {
+  if (old->user_ns == c->user_ns)
+    return !(c->cap_prm & ~old->cap_prm);
+  for (const struct user_namespace *u = c->user_ns; u && u->parent; u = u->parent) {
+    bool child = u->parent == old->user_ns || (user_ns_is_init(u->parent) && user_ns_is_init(old->user_ns));
+    if (child && u->owner_uid == old->euid)
+      return true;
+  }
+  return user_ns_is_init(old->user_ns) && user_ns_is_init(c->user_ns) && !(c->cap_prm & ~old->cap_prm);
 }
 
 void task_set_cred(struct task *t, struct cred *c) {
@@ -135,7 +151,7 @@ void task_set_cred(struct task *t, struct cred *c) {
     return;
   /* commit_creds(): whoever gains anything must not be traced or dumped by those who could before. */
   if (old->euid != c->euid || old->egid != c->egid || old->fsuid != c->fsuid || old->fsgid != c->fsgid ||
-      (c->cap_prm & ~old->cap_prm)) {
+      !cap_subset(old, c)) {
     struct task *o;
     LIST_FOREACH(o, &t->proc->threads, thread_link) o->dumpable_off = true;
     t->pdeath_signal = 0;
@@ -145,17 +161,17 @@ void task_set_cred(struct task *t, struct cred *c) {
 
 bool cred_may_signal(const struct cred *c, const struct cred *target) {
   return c->euid == target->suid || c->euid == target->uid || c->uid == target->suid || c->uid == target->uid ||
-         cred_has_cap(c, CAP_KILL);
+         ns_capable(c, target->user_ns, CAP_KILL);
 }
 
 bool task_may_access(struct task *t, struct task *target) {
   if (t->proc == target->proc)
     return true;
   const struct cred *c = t->cred, *o = target->cred;
-  if (cred_has_cap(c, CAP_SYS_PTRACE))
+  if (ns_capable(c, o->user_ns, CAP_SYS_PTRACE))
     return true;
   if (c->uid != o->euid || c->uid != o->suid || c->uid != o->uid || c->gid != o->egid || c->gid != o->sgid ||
       c->gid != o->gid)
     return false;
-  return !target->dumpable_off && !(o->cap_prm & ~c->cap_prm);
+  return !target->dumpable_off && c->user_ns == o->user_ns && !(o->cap_prm & ~c->cap_prm);
 }

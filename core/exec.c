@@ -208,10 +208,16 @@ static int place_stack(struct exec_new *n, const struct exec *e, size_t used) {
   return mm_place(m, n->ctx, &a, 0);
 }
 
+/* The host's vDSO knows nothing of a time namespace: its clocks come to the Sentry instead. */
+static bool clock_is_shifted(const struct task *t) {
+  const struct time_namespace *ns = t->nsproxy ? t->nsproxy->time_for_children : NULL;
+  return ns && (ns->monotonic || ns->boottime);
+}
+
 static int make_auxv(const struct exec_new *n, const struct exec *e, uint64_t (*v)[2]) {
   const struct cred *c = e->cred;
   const uint64_t pairs[][2] = {
-      {AT_SYSINFO_EHDR, plat_layout(n->t->k->plat)->vdso},
+      {AT_SYSINFO_EHDR, clock_is_shifted(n->t) ? 0 : plat_layout(n->t->k->plat)->vdso},
       {AT_MINSIGSTKSZ, getauxval(AT_MINSIGSTKSZ)},
       {AT_HWCAP, getauxval(AT_HWCAP)},
       {AT_PAGESZ, PAGE_SIZE},
@@ -360,6 +366,7 @@ static void move_over(struct exec *e, struct exec_new *n, uint64_t sp) {
   plat_set_task(t->ctx, t);
   if (old_ctx)
     plat_kill(old_ctx); /* a vfork child's own process; else all that is left of the old program */
+  task_enter_time_ns(t);
   t->entry_ip = n->entry;
   t->entry_sp = sp;
   set_comm(t, e->filename);

@@ -83,6 +83,9 @@ uint32_t from_kgid_munged(const struct user_namespace *u, uint32_t kgid);
 uint32_t kuid_here(uint32_t kuid); /* munged */
 uint32_t kgid_here(uint32_t kgid);
 struct user_namespace *current_user_ns_borrow(void);
+struct ucred;
+/* Kernel-wide ids (and the initial pid namespace's number) as the caller sees them. */
+struct ucred ucred_here(struct kernel *k, const struct ucred *c);
 /* Is a the same as, or an ancestor of, b? */
 bool user_ns_contains(const struct user_namespace *a, const struct user_namespace *b);
 /* Writing /proc/PID/{uid,gid,projid}_map of `u`: text ends with NUL. which: 0 uid, 1 gid, 2 projid. 0 or -errno.
@@ -131,6 +134,7 @@ bool pid_ns_contains(const struct pid_namespace *a, const struct pid_namespace *
 /* The number as seen in ns, 0: not visible there. pid NULL gives 0. */
 int pid_nr_ns(const struct pid *p, const struct pid_namespace *ns);
 int pid_vnr(const struct pid *p); /* as the caller sees it */
+int pid_nr_here(struct kernel *k, int nr); /* … of a number in the initial namespace */
 struct pid *pid_find_ns_borrow(struct pid_namespace *ns, int nr);
 /* Processes in ns or below, `but` aside. */
 int pid_ns_count(struct pid_namespace *ns, const struct process *but);
@@ -142,7 +146,8 @@ struct uts_namespace {
 };
 struct net_namespace {
   struct ns_common ns;
-  bool lo_up;
+  bool lo_up;           /* the loopback interface */
+  void *abstract_names; /* net/unix.c's: sockets by abstract name, each of which holds the namespace */
 };
 struct time_namespace {
   struct ns_common ns;

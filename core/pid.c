@@ -56,6 +56,11 @@ int pid_vnr(const struct pid *p) {
   return p ? pid_nr_ns(p, current_pid_ns_borrow()) : 0;
 }
 
+int pid_nr_here(struct kernel *k, int nr) {
+  struct pid_namespace *ns = current_pid_ns_borrow();
+  return ns == k->init_pid_ns ? nr : pid_nr_ns(pid_find_ns_borrow(k->init_pid_ns, nr), ns);
+}
+
 struct pid *pid_get(struct pid *p) {
   ref_get(&p->ref);
   return p;

@@ -275,7 +275,8 @@ int posix_timer_settime(struct task *task, int id, bool absolute, const struct i
   /* Setting the clock does not move relative timers: timer_settime(2). */
   bool steady = absolute || t->target || t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM;
   t->run_clock = steady ? t->clock : CLOCK_MONOTONIC;
-  t->deadline = absolute ? val->value : timer_now(t) + (val->value > TIME_MAX_NS ? TIME_MAX_NS : val->value);
+  t->deadline = absolute ? val->value - clock_offset(task, t->clock)
+                         : timer_now(t) + (val->value > TIME_MAX_NS ? TIME_MAX_NS : val->value);
   if (t->notify != SIGEV_NONE)
     arm(t);
   return 0;

@@ -48,6 +48,8 @@ bool clock_is_cpu(clockid_t id);
 int clock_can_sleep(struct task *t, clockid_t id);
 /* The loop's deadline for the moment when a wall clock (not a CPU clock) shows `ns`. */
 int64_t clock_deadline(clockid_t id, int64_t ns);
+/* What t's time namespace adds to the host's clock: to be taken off absolute times that t gives. */
+int64_t clock_offset(const struct task *t, clockid_t id);
 
 /* CPU clocks in two steps, for timers: whose time it is (borrowed), and the time. `which`: opaque. -EINVAL: no such
  * clock, or gone. */

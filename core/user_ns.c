@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* ---- maps ---- */
 
@@ -54,6 +55,12 @@ uint32_t kuid_here(uint32_t kuid) {
 }
 uint32_t kgid_here(uint32_t kgid) {
   return from_kgid_munged(current_user_ns_borrow(), kgid);
+}
+
+struct ucred ucred_here(struct kernel *k, const struct ucred *c) {
+  return (struct ucred){.pid = pid_nr_here(k, c->pid),
+                        .uid = c->uid == INVALID_ID ? INVALID_ID : kuid_here(c->uid),
+                        .gid = c->gid == INVALID_ID ? INVALID_ID : kgid_here(c->gid)};
 }
 
 /* ---- capabilities ---- */

@@ -174,7 +174,7 @@ void acl_chmod(struct inode *i) {
 static int apply_mode(struct task *t, const struct path *p, uint32_t mode) {
   struct inode *i = p->dentry->inode;
   /* As chmod(2) has it. */
-  if (!cred_in_group(t->cred, i->gid) && !cred_cap(t->cred, 4 /* CAP_FSETID */))
+  if (!cred_in_group(t->cred, i->gid) && !cred_inode_cap(t->cred, i->uid, i->gid, 4 /* CAP_FSETID */))
     mode &= ~(uint32_t)S_ISGID;
   struct iattr a = {.valid = ATTR_MODE, .mode = mode};
   return i->ops->setattr ? i->ops->setattr(i, p->dentry, &a) : -EOPNOTSUPP;

@@ -100,7 +100,7 @@ void vfs_setattr_copy(struct inode *i, const struct iattr *a) {
  * so whoever asks; a write spares those with CAP_FSETID. */
 static uint32_t mode_without_privs(const struct cred *c, const struct inode *i, bool always) {
   uint32_t mode = i->mode;
-  bool may = !c || cred_has_cap(c, CAP_FSETID);
+  bool may = !c || cred_inode_cap(c, i->uid, i->gid, CAP_FSETID);
   if (S_ISDIR(mode) || (may && !always))
     return mode;
   mode &= ~(uint32_t)S_ISUID;
@@ -128,10 +128,10 @@ int vfs_remove_privs(struct file *f) {
 }
 
 static int check_owner_change(const struct cred *c, const struct inode *i, const struct iattr *a) {
-  if ((a->valid & ATTR_UID) && !((c->fsuid == i->uid && a->uid == i->uid) || cred_has_cap(c, CAP_CHOWN)))
+  if ((a->valid & ATTR_UID) && !((c->fsuid == i->uid && a->uid == i->uid) || cred_inode_cap(c, i->uid, i->gid, CAP_CHOWN)))
     return -EPERM;
   if ((a->valid & ATTR_GID) &&
-      !((c->fsuid == i->uid && (a->gid == i->gid || cred_in_group(c, a->gid))) || cred_has_cap(c, CAP_CHOWN)))
+      !((c->fsuid == i->uid && (a->gid == i->gid || cred_in_group(c, a->gid))) || cred_inode_cap(c, i->uid, i->gid, CAP_CHOWN)))
     return -EPERM;
   return 0;
 }
@@ -168,7 +168,7 @@ int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned 
       if (!cred_owns(c, i))
         return -EPERM;
       uint32_t gid = a->valid & ATTR_GID ? a->gid : i->gid;
-      if (!cred_in_group(c, gid) && !cred_has_cap(c, CAP_FSETID))
+      if (!cred_in_group(c, gid) && !cred_inode_cap(c, i->uid, i->gid, CAP_FSETID))
         a->mode &= ~(uint32_t)S_ISGID;
     }
   }

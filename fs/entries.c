@@ -209,7 +209,7 @@ static int may_delete(const struct cred *c, struct mount *m, struct inode *dir, 
     return -EPERM;
   /* Sticky directories: only the owner of the file or of the directory. */
   if ((dir->mode & S_ISVTX) && c && c->fsuid != victim->inode->uid && c->fsuid != dir->uid &&
-      !cred_has_cap(c, CAP_FOWNER))
+      !cred_inode_cap(c, victim->inode->uid, victim->inode->gid, CAP_FOWNER))
     return -EPERM;
   return 0;
 }

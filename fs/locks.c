@@ -280,7 +280,7 @@ static int get_lock(struct file *f, struct lock *want, struct flock *fl) {
   fl->l_whence = SEEK_SET;
   fl->l_start = held->start;
   fl->l_len = held->end == END_OF_FILE ? 0 : held->end - held->start + 1;
-  fl->l_pid = held->kind == LOCK_OFD ? -1 : held->pid;
+  fl->l_pid = held->kind == LOCK_OFD ? -1 : pid_nr_here(kernel_current(), held->pid);
   return 0;
 }
 

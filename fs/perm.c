@@ -11,7 +11,7 @@ bool cred_cap(const struct cred *c, int cap) {
 }
 
 bool cred_owns(const struct cred *c, const struct inode *i) {
-  return !c || c->fsuid == i->uid || cred_has_cap(c, CAP_FOWNER);
+  return !c || c->fsuid == i->uid || (from_kuid(c->user_ns, i->uid) != INVALID_ID && cred_own_cap(c, CAP_FOWNER));
 }
 
 int inode_permission(const struct cred *c, const struct mount *m, const struct inode *i, int mask) {
@@ -34,14 +34,14 @@ int inode_permission(const struct cred *c, const struct mount *m, const struct i
   if (!((uint32_t)mask & ~bits & 7))
     return 0;
   if (S_ISDIR(mode)) {
-    if (!(mask & MAY_WRITE) && cred_has_cap(c, CAP_DAC_READ_SEARCH))
+    if (!(mask & MAY_WRITE) && cred_inode_cap(c, i->uid, i->gid, CAP_DAC_READ_SEARCH))
       return 0;
-    return cred_has_cap(c, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
+    return cred_inode_cap(c, i->uid, i->gid, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
   }
-  if (mask == MAY_READ && cred_has_cap(c, CAP_DAC_READ_SEARCH))
+  if (mask == MAY_READ && cred_inode_cap(c, i->uid, i->gid, CAP_DAC_READ_SEARCH))
     return 0;
   /* Nobody runs what nobody may run. */
-  if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_has_cap(c, CAP_DAC_OVERRIDE))
+  if ((!(mask & MAY_EXEC) || (mode & 0111)) && cred_inode_cap(c, i->uid, i->gid, CAP_DAC_OVERRIDE))
     return 0;
   return -EACCES;
 }
@@ -67,7 +67,7 @@ static struct cred real_cred(const struct cred *c) {
   real.fsuid = real.uid;
   real.fsgid = real.gid;
   if (!(real.securebits & SECBIT_NO_SETUID_FIXUP))
-    real.cap_eff = real.uid ? 0 : real.cap_prm;
+    real.cap_eff = real.uid != make_kuid(real.user_ns, 0) ? 0 : real.cap_prm;
   return real;
 }
 
@@ -103,7 +103,7 @@ void new_inode_attr(const struct cred *c, const struct inode *dir, uint32_t mode
     if (S_ISDIR(mode))
       mode |= S_ISGID;
     else if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) && c && !cred_in_group(c, a->gid) &&
-             !cred_has_cap(c, CAP_FSETID))
+             !cred_inode_cap(c, dir->uid, dir->gid, CAP_FSETID))
       mode &= ~(uint32_t)S_ISGID;
   }
   a->mode = mode;

@@ -165,8 +165,8 @@ int timerfd_set(struct file *f, int flags, const struct itimer_val *val, struct 
   /* Setting the clock does not move relative timers: timerfd_create(2). */
   bool keep = flags & TFD_TIMER_ABSTIME || t->clock == CLOCK_BOOTTIME || t->clock == CLOCK_BOOTTIME_ALARM;
   t->run_clock = keep ? t->clock : CLOCK_MONOTONIC;
-  t->deadline =
-      flags & TFD_TIMER_ABSTIME ? val->value : now_of(t) + (val->value > TIME_MAX_NS ? TIME_MAX_NS : val->value);
+  t->deadline = flags & TFD_TIMER_ABSTIME ? val->value - clock_offset(task_current(), t->clock)
+                                          : now_of(t) + (val->value > TIME_MAX_NS ? TIME_MAX_NS : val->value);
   arm(t);
   return 0;
 }

@@ -172,7 +172,11 @@ static int shm_file(size_t len, const char *name, struct file **out) {
 }
 
 static unsigned file_mount_flags(const struct file *f) {
-  return f->mnt ? f->mnt->flags : 0;
+  if (!f->mnt)
+    return 0;
+  /* Set-id bits count only on mounts of the caller's own namespace: others may have been made by anyone. */
+  bool foreign = f->mnt->ns && task_current() && !mount_in_callers_ns(f->mnt);
+  return f->mnt->flags | (foreign ? MS_NOSUID : 0);
 }
 static int file_stat(struct file *f, struct stat *st) {
   return vfs_fgetattr(f, st, NULL);

@@ -58,10 +58,16 @@ static void put_attr(struct reply *r, struct nlmsghdr *h, uint16_t type, const v
   h->nlmsg_len = (uint32_t)((char *)a - (char *)h + RTA_SPACE(n));
 }
 
+static struct net_namespace *net_here(void) {
+  struct task *t = task_current();
+  return (t && t->nsproxy ? t->nsproxy : kernel_current()->init_nsproxy)->net;
+}
+
 static void put_link(struct reply *r, uint16_t flags, const struct nlmsghdr *req, uint32_t pid) {
   struct ifinfomsg m = {.ifi_type = ARPHRD_LOOPBACK,
                         .ifi_index = LO_INDEX,
-                        .ifi_flags = IFF_UP | IFF_LOOPBACK | IFF_RUNNING | 0x10000 /* IFF_LOWER_UP */};
+                        .ifi_flags =
+                            IFF_LOOPBACK | (net_here()->lo_up ? IFF_UP | IFF_RUNNING | 0x10000 /* IFF_LOWER_UP */ : 0)};
   static const uint8_t zero_mac[6];
   uint32_t mtu = LO_MTU, txqlen = 1000, group = 0;
   uint8_t operstate = 0, mode = 0;
@@ -115,6 +121,8 @@ static int dump(struct reply *r, const struct nlmsghdr *req, int family, uint32_
     put_link(r, NLM_F_MULTI, req, pid);
     break;
   case RTM_GETADDR:
+    if (!net_here()->lo_up)
+      break; /* lo gets its addresses when it is brought up */
     if (family == AF_UNSPEC || family == AF_INET)
       put_address(r, AF_INET, req, pid);
     if (family == AF_UNSPEC || family == AF_INET6)
@@ -154,14 +162,59 @@ static int get_link(struct reply *r, const struct nlmsghdr *req, const char *bod
   return 0;
 }
 
+/* Bringing lo up and down is all there is to change. Attributes that would name another link, or set more, are refused.
+ */
+static int set_link(const char *body, size_t n) {
+  struct ifinfomsg m;
+  if (n < sizeof m)
+    return -EINVAL;
+  memcpy(&m, body, sizeof m);
+  if (m.ifi_index != LO_INDEX)
+    return m.ifi_index ? -ENODEV : -EOPNOTSUPP;
+  unsigned change = m.ifi_change ? m.ifi_change : ~0u;
+  if (change & IFF_UP)
+    net_here()->lo_up = m.ifi_flags & IFF_UP;
+  return 0;
+}
+
+/* lo's own address, which is there as soon as it is up, may be given to it again before. */
+static int new_address(const struct nlmsghdr *req, const char *body, size_t n) {
+  struct ifaddrmsg m;
+  if (n < sizeof m)
+    return -EINVAL;
+  memcpy(&m, body, sizeof m);
+  if (m.ifa_index != LO_INDEX)
+    return -ENODEV;
+  if (m.ifa_family != AF_INET)
+    return -EOPNOTSUPP;
+  for (size_t off = NLMSG_ALIGN(sizeof m); off + sizeof(struct rtattr) + 4 <= n;) {
+    struct rtattr a;
+    uint32_t addr;
+    memcpy(&a, body + off, sizeof a);
+    memcpy(&addr, body + off + sizeof a, sizeof addr);
+    if (a.rta_len < sizeof a || a.rta_len > n - off)
+      return -EINVAL;
+    if ((a.rta_type == IFA_LOCAL || a.rta_type == IFA_ADDRESS) && addr != htonl(INADDR_LOOPBACK))
+      return -EOPNOTSUPP;
+    off += RTA_ALIGN(a.rta_len);
+  }
+  return net_here()->lo_up && (req->nlmsg_flags & NLM_F_EXCL) ? -EEXIST : 0;
+}
+
 static int answer(struct reply *r, const struct nlmsghdr *req, const char *body, size_t n, uint32_t pid) {
   const struct task *t = task_current();
   if (req->nlmsg_type < RTM_BASE || req->nlmsg_type > RTM_MAX)
     return -EOPNOTSUPP;
   /* Types come in fours: new, delete, get, set. */
   bool get = (req->nlmsg_type - RTM_BASE) % 4 == 2;
+  if (!get && t && !ns_capable(t->cred, net_here()->ns.owner, CAP_NET_ADMIN))
+    return -EPERM;
+  if (req->nlmsg_type == RTM_NEWLINK || req->nlmsg_type == RTM_SETLINK)
+    return set_link(body, n);
+  if (req->nlmsg_type == RTM_NEWADDR)
+    return new_address(req, body, n);
   if (!get)
-    return t && !cred_has_cap(t->cred, CAP_NET_ADMIN) ? -EPERM : -EOPNOTSUPP;
+    return -EOPNOTSUPP;
   if (n < 1)
     return -EINVAL;
   if ((req->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP)

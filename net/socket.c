@@ -192,7 +192,7 @@ int socket_broken_pipe(int msg_flags) {
   if (t && !(msg_flags & MSG_NOSIGNAL)) {
     siginfo_t info = {.si_signo = SIGPIPE, .si_code = SI_USER};
     info.si_pid = pid_vnr(t->proc->pid);
-    info.si_uid = t->cred->uid;
+    info.si_uid = kuid_here(t->cred->uid);
     send_signal_task(t, SIGPIPE, &info);
   }
   return -EPIPE;

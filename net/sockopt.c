@@ -39,7 +39,7 @@ static bool *flag_of(struct socket *s, int opt) {
 
 static bool net_admin(void) {
   const struct task *t = task_current();
-  return t && cred_has_cap(t->cred, CAP_NET_ADMIN);
+  return t && ns_capable(t->cred, t->nsproxy->net->ns.owner, CAP_NET_ADMIN);
 }
 
 static int set_timeo(int64_t *out, const void *val, socklen_t len) {

@@ -65,11 +65,18 @@ static size_t abstract_key(const struct unix_addr *a, int type, struct abstract_
   return a->len;
 }
 
-static struct unix_sock *find_abstract(struct unix_net *n, const struct unix_addr *a, int type) {
+/* Every network namespace has names of its own. Without a task (boot) it is the initial one. */
+static struct net_namespace *current_net(struct kernel *k) {
+  struct task *t = task_current();
+  return (t && t->nsproxy ? t->nsproxy : k->init_nsproxy)->net;
+}
+
+static struct unix_sock *find_abstract(const struct net_namespace *n, const struct unix_addr *a, int type) {
+  struct unix_sock *names = n->abstract_names;
   struct abstract_key key;
   struct unix_sock *u;
   size_t len = abstract_key(a, type, &key);
-  HASH_FIND(hh, n->abstract, key.bytes, len, u);
+  HASH_FIND(hh, names, key.bytes, len, u);
   return u;
 }
 
@@ -100,13 +107,13 @@ static int find_path(const struct unix_addr *a, int type, struct unix_sock **out
   return err;
 }
 
-int unix_find(struct kernel *k, const struct sockaddr *sa, socklen_t len, int type, struct unix_sock **out) {
+int unix_find(struct net_namespace *net, const struct sockaddr *sa, socklen_t len, int type, struct unix_sock **out) {
   struct unix_addr *a;
   int err = addr_new(sa, len, &a);
   if (err)
     return err;
   if (is_abstract(a)) {
-    struct unix_sock *u = find_abstract(unix_net(k), a, type);
+    struct unix_sock *u = find_abstract(net, a, type);
     err = u ? 0 : -ECONNREFUSED;
     *out = u ? unix_get(u) : NULL;
   } else {
@@ -128,6 +135,7 @@ void unix_put(struct unix_sock *u) {
     return;
   waitq_destroy(&u->peer_wait);
   unix_addr_put(u->addr);
+  ns_put(&u->net->ns);
   free(u);
 }
 
@@ -153,6 +161,7 @@ static struct unix_sock *unix_new(struct kernel *k, int type) {
     return NULL;
   ref_init(&u->ref);
   u->k = k;
+  u->net = (struct net_namespace *)ns_get(&current_net(k)->ns);
   u->type = type;
   u->backlog_max = UNIX_MAX_DGRAM_QLEN;
   u->peercred = (struct ucred){.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
@@ -181,8 +190,11 @@ int unix_create(struct socket *s, int protocol) {
 }
 
 static void unname(struct unix_sock *u) {
-  if (u->hashed)
-    HASH_DEL(unix_net(u->k)->abstract, u);
+  if (u->hashed) {
+    struct unix_sock *names = u->net->abstract_names;
+    HASH_DEL(names, u);
+    u->net->abstract_names = names;
+  }
   u->hashed = false;
   if (!u->has_path)
     return;
@@ -241,13 +253,14 @@ static void unix_release(struct socket *s) {
 /* ---- bind ---- */
 
 static void put_name(struct unix_sock *u, struct unix_addr *a) {
-  struct unix_net *n = unix_net(u->k);
+  struct unix_sock *names = u->net->abstract_names;
   u->addr = a;
   if (!is_abstract(a))
     return;
   /* The key is the name in a->sun, whose family field holds the type from now on; unix_copy_addr() hides that. */
   a->sun.sun_family = (sa_family_t)u->type;
-  HASH_ADD_KEYPTR(hh, n->abstract, (char *)&a->sun, a->len, u);
+  HASH_ADD_KEYPTR(hh, names, (char *)&a->sun, a->len, u);
+  u->net->abstract_names = names;
   u->hashed = true;
 }
 
@@ -262,7 +275,7 @@ int unix_autobind(struct unix_sock *u) {
     int err = addr_new((struct sockaddr *)&sun, PATH_OFF + 6, &a);
     if (err)
       return err;
-    if (!find_abstract(n, a, u->type)) {
+    if (!find_abstract(u->net, a, u->type)) {
       put_name(u, a);
       return 0;
     }
@@ -301,7 +314,7 @@ static int unix_bind(struct socket *s, const struct sockaddr *sa, socklen_t len)
     err = bind_path(u, a);
   else if (u->addr)
     err = -EINVAL;
-  else if (find_abstract(unix_net(u->k), a, u->type))
+  else if (find_abstract(u->net, a, u->type))
     err = -EADDRINUSE;
   else
     put_name(u, a);
@@ -335,7 +348,7 @@ static int connect_dgram(struct unix_sock *u, const struct sockaddr *sa, socklen
   if (sa->sa_family != AF_UNSPEC) {
     int err = u->sock->opt.passcred ? unix_autobind(u) : 0;
     if (!err)
-      err = unix_find(u->k, sa, len, u->type, &p);
+      err = unix_find(u->net, sa, len, u->type, &p);
     if (err)
       return err;
     if (p->dead || (p->peer && p->peer != u)) {
@@ -366,7 +379,7 @@ static int find_listener(struct unix_sock *u, const struct sockaddr *sa, socklen
                          struct unix_sock **out) {
   for (;;) {
     struct unix_sock *l;
-    int err = unix_find(u->k, sa, len, u->type, &l);
+    int err = unix_find(u->net, sa, len, u->type, &l);
     if (err)
       return err;
     *out = l;
@@ -505,9 +518,10 @@ static int unix_getsockopt(struct socket *s, int level, int opt, void *val, sock
   }
   if (opt != SO_PEERCRED)
     return -ENOPROTOOPT;
-  if (*len > sizeof u->peercred)
-    *len = sizeof u->peercred;
-  memcpy(val, &u->peercred, *len);
+  struct ucred c = ucred_here(u->k, &u->peercred);
+  if (*len > sizeof c)
+    *len = sizeof c;
+  memcpy(val, &c, *len);
   return 0;
 }
 

@@ -56,7 +56,8 @@ struct unix_sock {
   struct path path;       /* the bound file, if has_path */
   struct inode *inode;    /* counted: its ->socket is us */
   bool has_path;
-  UT_hash_handle hh; /* abstract names, key hash_key */
+  struct net_namespace *net; /* counted */
+  UT_hash_handle hh;         /* net->abstract_names, key hash_key */
   bool hashed;
   struct ucred peercred; /* who connected, listened or made the pair */
 
@@ -78,8 +79,7 @@ struct unix_sock {
   bool gc_candidate, gc_reached, gc_pending;
 };
 
-struct unix_net {             /* kernel.unix_net */
-  struct unix_sock *abstract; /* uthash */
+struct unix_net { /* kernel.unix_net */
   LIST_HEAD(, unix_sock) inflight;
   long nfds_inflight, collect_at;
   unsigned autobind;
@@ -97,7 +97,7 @@ void unix_put(struct unix_sock *u);
 void unix_wake(struct unix_sock *u, uint32_t events);
 struct ucred unix_current_cred(void);
 /* The socket bound to a name: counted, or -ECONNREFUSED, -EACCES, -EPROTOTYPE, … */
-int unix_find(struct kernel *k, const struct sockaddr *a, socklen_t len, int type, struct unix_sock **out);
+int unix_find(struct net_namespace *net, const struct sockaddr *a, socklen_t len, int type, struct unix_sock **out);
 int unix_autobind(struct unix_sock *u);
 
 /* unix_msg.c */

@@ -153,7 +153,7 @@ static int find_dest(struct unix_sock *u, struct msg_k *m, struct unix_sock **ou
   if (m->name_len && u->type == SOCK_DGRAM) {
     if (m->name_len < sizeof(sa_family_t))
       return -EINVAL;
-    return unix_find(u->k, m->name, m->name_len, u->type, out);
+    return unix_find(u->net, m->name, m->name_len, u->type, out);
   }
   if (!u->peer)
     return -ENOTCONN;

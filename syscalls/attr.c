@@ -48,19 +48,24 @@ SYSCALL_HANDLER(fchmod) {
 
 /* ---- owner ---- */
 
-static struct iattr owner_attr(uint64_t uid, uint64_t gid) {
-  struct iattr ia = {.uid = (uint32_t)uid, .gid = (uint32_t)gid};
-  if (ia.uid != UINT32_MAX)
-    ia.valid |= ATTR_UID;
-  if (ia.gid != UINT32_MAX)
-    ia.valid |= ATTR_GID;
-  return ia;
+/* -EINVAL for an id that the caller's user namespace has none for. */
+static int owner_attr(uint64_t uid, uint64_t gid, struct iattr *ia) {
+  const struct user_namespace *u = current_user_ns_borrow();
+  *ia = (struct iattr){.uid = make_kuid(u, (uint32_t)uid), .gid = make_kgid(u, (uint32_t)gid)};
+  if ((uint32_t)uid != UINT32_MAX)
+    ia->valid |= ATTR_UID;
+  if ((uint32_t)gid != UINT32_MAX)
+    ia->valid |= ATTR_GID;
+  bool bad = ((ia->valid & ATTR_UID) && ia->uid == INVALID_ID) || ((ia->valid & ATTR_GID) && ia->gid == INVALID_ID);
+  return bad ? -EINVAL : 0;
 }
 
 static int64_t do_chown(struct task *t, int dfd, uint64_t uname, uint64_t uid, uint64_t gid, int at) {
   AUTO_PATH p = {0};
-  struct iattr ia = owner_attr(uid, gid);
+  struct iattr ia;
   int r = vfs_lookup_user(t, dfd, uname, lookup_flags(at), &p);
+  if (!r)
+    r = owner_attr(uid, gid, &ia);
   return r ? r : vfs_setattr(t, &p, &ia, 0);
 }
 SYSCALL_HANDLER(chown) {
@@ -75,8 +80,9 @@ SYSCALL_HANDLER(fchownat) {
   return do_chown(t, (int)a[0], a[1], a[2], a[3], (int)a[4]);
 }
 SYSCALL_HANDLER(fchown) {
-  struct iattr ia = owner_attr(a[1], a[2]);
-  return fd_setattr(t, (int)a[0], &ia);
+  struct iattr ia;
+  int r = owner_attr(a[1], a[2], &ia);
+  return r ? r : fd_setattr(t, (int)a[0], &ia);
 }
 
 /* ---- times ---- */
@@ -219,8 +225,7 @@ SYSCALL_HANDLER(fallocate) {
     return -EISDIR;
   if (!S_ISREG(f->inode->mode))
     return -ENODEV;
-  if ((f->inode->iflags & FS_IMMUTABLE_FL) ||
-      ((f->inode->iflags & FS_APPEND_FL) && (mode & ~FALLOC_FL_KEEP_SIZE)))
+  if ((f->inode->iflags & FS_IMMUTABLE_FL) || ((f->inode->iflags & FS_APPEND_FL) && (mode & ~FALLOC_FL_KEEP_SIZE)))
     return -EPERM;
   if (__builtin_add_overflow(off, len, &end))
     return -EFBIG;

@@ -8,17 +8,29 @@
 
 #define NO_ID ((uint32_t)-1)
 
+/* An id as the caller's user namespace numbers it; NO_ID if that has none such. */
+static uint32_t kuid_arg(const struct cred *c, uint64_t id) {
+  return (uint32_t)id == NO_ID ? NO_ID : make_kuid(c->user_ns, (uint32_t)id);
+}
+static uint32_t kgid_arg(const struct cred *c, uint64_t id) {
+  return (uint32_t)id == NO_ID ? NO_ID : make_kgid(c->user_ns, (uint32_t)id);
+}
+/* Where -1 leaves an id as it is, one that cannot be mapped is an error. */
+static bool unmapped(uint64_t arg, uint32_t kid) {
+  return (uint32_t)arg != NO_ID && kid == NO_ID;
+}
+
 SYSCALL_HANDLER(getuid) {
-  return t->cred->uid;
+  return kuid_here(t->cred->uid);
 }
 SYSCALL_HANDLER(geteuid) {
-  return t->cred->euid;
+  return kuid_here(t->cred->euid);
 }
 SYSCALL_HANDLER(getgid) {
-  return t->cred->gid;
+  return kgid_here(t->cred->gid);
 }
 SYSCALL_HANDLER(getegid) {
-  return t->cred->egid;
+  return kgid_here(t->cred->egid);
 }
 
 static int64_t put3(const uint64_t *a, uint32_t x, uint32_t y, uint32_t z) {
@@ -27,10 +39,10 @@ static int64_t put3(const uint64_t *a, uint32_t x, uint32_t y, uint32_t z) {
   return 0;
 }
 SYSCALL_HANDLER(getresuid) {
-  return put3(a, t->cred->uid, t->cred->euid, t->cred->suid);
+  return put3(a, kuid_here(t->cred->uid), kuid_here(t->cred->euid), kuid_here(t->cred->suid));
 }
 SYSCALL_HANDLER(getresgid) {
-  return put3(a, t->cred->gid, t->cred->egid, t->cred->sgid);
+  return put3(a, kgid_here(t->cred->gid), kgid_here(t->cred->egid), kgid_here(t->cred->sgid));
 }
 
 /* Ends an edit: installs c, or drops it on err. */
@@ -48,15 +60,15 @@ static int64_t commit_uids(struct task *t, struct cred *c, int err) {
 }
 
 SYSCALL_HANDLER(setuid) {
-  uint32_t uid = (uint32_t)a[0];
   const struct cred *old = t->cred;
+  uint32_t uid = kuid_arg(old, a[0]);
   if (uid == NO_ID)
     return -EINVAL;
   struct cred *c = cred_dup(old);
   if (!c)
     return -ENOMEM;
   int err = 0;
-  if (cred_has_cap(old, CAP_SETUID))
+  if (cred_own_cap(old, CAP_SETUID))
     c->uid = c->suid = uid;
   else if (uid != old->uid && uid != old->suid)
     err = -EPERM;
@@ -65,15 +77,15 @@ SYSCALL_HANDLER(setuid) {
 }
 
 SYSCALL_HANDLER(setgid) {
-  uint32_t gid = (uint32_t)a[0];
   const struct cred *old = t->cred;
+  uint32_t gid = kgid_arg(old, a[0]);
   if (gid == NO_ID)
     return -EINVAL;
   struct cred *c = cred_dup(old);
   if (!c)
     return -ENOMEM;
   int err = 0;
-  if (cred_has_cap(old, CAP_SETGID))
+  if (cred_own_cap(old, CAP_SETGID))
     c->gid = c->sgid = gid;
   else if (gid != old->gid && gid != old->sgid)
     err = -EPERM;
@@ -82,9 +94,11 @@ SYSCALL_HANDLER(setgid) {
 }
 
 SYSCALL_HANDLER(setreuid) {
-  uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
   const struct cred *old = t->cred;
-  bool cap = cred_has_cap(old, CAP_SETUID);
+  uint32_t r = kuid_arg(old, a[0]), e = kuid_arg(old, a[1]);
+  if (unmapped(a[0], r) || unmapped(a[1], e))
+    return -EINVAL;
+  bool cap = cred_own_cap(old, CAP_SETUID);
   struct cred *c = cred_dup(old);
   if (!c)
     return -ENOMEM;
@@ -106,9 +120,11 @@ SYSCALL_HANDLER(setreuid) {
 }
 
 SYSCALL_HANDLER(setregid) {
-  uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1];
   const struct cred *old = t->cred;
-  bool cap = cred_has_cap(old, CAP_SETGID);
+  uint32_t r = kgid_arg(old, a[0]), e = kgid_arg(old, a[1]);
+  if (unmapped(a[0], r) || unmapped(a[1], e))
+    return -EINVAL;
+  bool cap = cred_own_cap(old, CAP_SETGID);
   struct cred *c = cred_dup(old);
   if (!c)
     return -ENOMEM;
@@ -134,9 +150,11 @@ static bool one_of(uint32_t id, uint32_t x, uint32_t y, uint32_t z) {
 }
 
 SYSCALL_HANDLER(setresuid) {
-  uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1], s = (uint32_t)a[2];
   const struct cred *old = t->cred;
-  bool allowed = cred_has_cap(old, CAP_SETUID) ||
+  uint32_t r = kuid_arg(old, a[0]), e = kuid_arg(old, a[1]), s = kuid_arg(old, a[2]);
+  if (unmapped(a[0], r) || unmapped(a[1], e) || unmapped(a[2], s))
+    return -EINVAL;
+  bool allowed = cred_own_cap(old, CAP_SETUID) ||
                  (one_of(r, old->uid, old->euid, old->suid) && one_of(e, old->uid, old->euid, old->suid) &&
                   one_of(s, old->uid, old->euid, old->suid));
   struct cred *c = cred_dup(old);
@@ -153,9 +171,11 @@ SYSCALL_HANDLER(setresuid) {
 }
 
 SYSCALL_HANDLER(setresgid) {
-  uint32_t r = (uint32_t)a[0], e = (uint32_t)a[1], s = (uint32_t)a[2];
   const struct cred *old = t->cred;
-  bool allowed = cred_has_cap(old, CAP_SETGID) ||
+  uint32_t r = kgid_arg(old, a[0]), e = kgid_arg(old, a[1]), s = kgid_arg(old, a[2]);
+  if (unmapped(a[0], r) || unmapped(a[1], e) || unmapped(a[2], s))
+    return -EINVAL;
+  bool allowed = cred_own_cap(old, CAP_SETGID) ||
                  (one_of(r, old->gid, old->egid, old->sgid) && one_of(e, old->gid, old->egid, old->sgid) &&
                   one_of(s, old->gid, old->egid, old->sgid));
   struct cred *c = cred_dup(old);
@@ -173,11 +193,10 @@ SYSCALL_HANDLER(setresgid) {
 
 /* Both return the old id, whether they changed it or not. */
 SYSCALL_HANDLER(setfsuid) {
-  uint32_t id = (uint32_t)a[0];
   const struct cred *old = t->cred;
-  uint32_t was = old->fsuid;
+  uint32_t id = kuid_arg(old, a[0]), was = kuid_here(old->fsuid);
   if (id == NO_ID ||
-      (!cred_has_cap(old, CAP_SETUID) && !(id == old->fsuid || one_of(id, old->uid, old->euid, old->suid))))
+      (!cred_own_cap(old, CAP_SETUID) && !(id == old->fsuid || one_of(id, old->uid, old->euid, old->suid))))
     return was;
   struct cred *c = cred_dup(old);
   if (!c)
@@ -189,11 +208,10 @@ SYSCALL_HANDLER(setfsuid) {
 }
 
 SYSCALL_HANDLER(setfsgid) {
-  uint32_t id = (uint32_t)a[0];
   const struct cred *old = t->cred;
-  uint32_t was = old->fsgid;
+  uint32_t id = kgid_arg(old, a[0]), was = kgid_here(old->fsgid);
   if (id == NO_ID ||
-      (!cred_has_cap(old, CAP_SETGID) && !(id == old->fsgid || one_of(id, old->gid, old->egid, old->sgid))))
+      (!cred_own_cap(old, CAP_SETGID) && !(id == old->fsgid || one_of(id, old->gid, old->egid, old->sgid))))
     return was;
   struct cred *c = cred_dup(old);
   if (!c)
@@ -213,9 +231,14 @@ SYSCALL_HANDLER(getgroups) {
   if (c->ngroups > size)
     return -EINVAL;
   int n = c->ngroups;
-  if (n && copy_to_user(a[1], c->groups, (size_t)n * sizeof *c->groups))
-    return -EFAULT;
-  return n;
+  uint32_t *g = n ? malloc((size_t)n * sizeof *g) : NULL;
+  if (n && !g)
+    return -ENOMEM;
+  for (int i = 0; i < n; i++)
+    g[i] = kgid_here(c->groups[i]);
+  int r = n && copy_to_user(a[1], g, (size_t)n * sizeof *g) ? -EFAULT : n;
+  free(g);
+  return r;
 }
 
 static int group_cmp(const void *x, const void *y) {
@@ -225,7 +248,7 @@ static int group_cmp(const void *x, const void *y) {
 
 SYSCALL_HANDLER(setgroups) {
   unsigned n = (unsigned)a[0];
-  if (!cred_has_cap(t->cred, CAP_SETGID))
+  if (!cred_own_cap(t->cred, CAP_SETGID) || !user_ns_may_setgroups(t->cred->user_ns))
     return -EPERM;
   if (n > NGROUPS_MAX_GUEST)
     return -EINVAL;
@@ -236,11 +259,13 @@ SYSCALL_HANDLER(setgroups) {
     free(g);
     return -EFAULT;
   }
-  for (unsigned i = 0; i < n; i++)
+  for (unsigned i = 0; i < n; i++) {
+    g[i] = kgid_arg(t->cred, g[i]);
     if (g[i] == NO_ID) {
       free(g);
       return -EINVAL;
     }
+  }
   if (n)
     qsort(g, n, sizeof *g, group_cmp); /* as getgroups(2) of Linux shows them */
   struct cred *c = cred_dup(t->cred);
@@ -298,7 +323,7 @@ SYSCALL_HANDLER(capget) {
 
 /* cap_capset() of Linux. */
 static int check_capset(const struct cred *old, uint64_t eff, uint64_t prm, uint64_t inh) {
-  if (!cred_has_cap(old, CAP_SETPCAP) && (inh & ~(old->cap_inh | old->cap_prm)))
+  if (!cred_own_cap(old, CAP_SETPCAP) && (inh & ~(old->cap_inh | old->cap_prm)))
     return -EPERM;
   if (inh & ~(old->cap_inh | old->cap_bnd))
     return -EPERM;

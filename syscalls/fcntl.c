@@ -18,7 +18,7 @@
 static int64_t set_flags(struct task *t, struct file *f, int fd, int arg) {
   int flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
   if ((arg & O_NOATIME) && !(f->flags & O_NOATIME) && f->inode && t->cred->fsuid != f->inode->uid &&
-      !cred_has_cap(t->cred, 3 /* CAP_FOWNER */))
+      !cred_inode_cap(t->cred, f->inode->uid, f->inode->gid, 3 /* CAP_FOWNER */))
     return -EPERM;
   if (f->ops->setfl) {
     int r = f->ops->setfl(f, flags);

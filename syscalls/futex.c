@@ -23,7 +23,7 @@ static int read_deadline(uint64_t uts, bool absolute, clockid_t clock, int64_t *
     return -EFAULT;
   if (!timespec_ok(&ts))
     return -EINVAL;
-  *deadline = absolute ? clock_deadline(clock, timespec_ns(&ts)) : deadline_after(timespec_ns(&ts));
+  *deadline = absolute ? clock_deadline(clock, timespec_ns(&ts) - clock_offset(task_current(), clock)) : deadline_after(timespec_ns(&ts));
   return 0;
 }
 

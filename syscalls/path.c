@@ -154,7 +154,7 @@ SYSCALL_HANDLER(chroot) {
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &p);
   if (!r)
     r = enter_dir(t, &p);
-  if (!r && !cred_has_cap(t->cred, CAP_SYS_CHROOT))
+  if (!r && !cred_own_cap(t->cred, CAP_SYS_CHROOT))
     r = -EPERM;
   if (!r)
     fs_ctx_set_root(t->fs, &p);

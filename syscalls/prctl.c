@@ -44,7 +44,7 @@ static int64_t replace_cred(struct task *t, struct cred *c) {
 }
 
 static int64_t capbset_drop(struct task *t, uint64_t cap) {
-  if (!cred_has_cap(t->cred, CAP_SETPCAP))
+  if (!cred_own_cap(t->cred, CAP_SETPCAP))
     return -EPERM;
   if (cap > CAP_LAST)
     return -EINVAL;
@@ -62,7 +62,7 @@ static int64_t set_securebits(struct task *t, uint64_t v) {
   if ((locked & (old ^ now)) || ((old & SECURE_ALL_LOCKS) & ~now) ||
       (v & ~(uint64_t)(SECURE_ALL_LOCKS | SECURE_ALL_BITS)))
     return -EPERM;
-  if (!cred_has_cap(t->cred, CAP_SETPCAP))
+  if (!cred_own_cap(t->cred, CAP_SETPCAP))
     return -EPERM;
   struct cred *c = cred_dup(t->cred);
   if (!c)

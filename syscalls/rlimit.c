@@ -29,7 +29,7 @@ static int check_prlimit(const struct task *t, const struct task *o) {
     return 0;
   bool same = c->uid == oc->euid && c->uid == oc->suid && c->uid == oc->uid && c->gid == oc->egid &&
               c->gid == oc->sgid && c->gid == oc->gid;
-  return same || cred_has_cap(c, CAP_SYS_RESOURCE) ? 0 : -EPERM;
+  return same || ns_capable(c, oc->user_ns, CAP_SYS_RESOURCE) ? 0 : -EPERM;
 }
 
 SYSCALL_HANDLER(prlimit64) {

@@ -233,7 +233,7 @@ struct each { /* over the tasks that which/who mean */
 static void set_nice(struct each *e, struct task *o) {
   e->n++;
   const struct cred *c = e->t->cred;
-  if (c->euid != o->cred->uid && c->euid != o->cred->euid && !cred_has_cap(c, CAP_SYS_NICE))
+  if (c->euid != o->cred->uid && c->euid != o->cred->euid && !ns_capable(c, o->cred->user_ns, CAP_SYS_NICE))
     e->err = -EPERM;
   else if (!may_nice(e->t, o, e->nice))
     e->err = -EACCES;

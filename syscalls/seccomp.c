@@ -35,7 +35,7 @@ static int read_filter(struct task *t, uint64_t uprog, struct seccomp_filter **o
     return -EFAULT;
   if (!prog.len || prog.len > BPF_MAXINSNS)
     return -EINVAL;
-  if (!t->cred->no_new_privs && !cred_has_cap(t->cred, CAP_SYS_ADMIN))
+  if (!t->cred->no_new_privs && !cred_own_cap(t->cred, CAP_SYS_ADMIN))
     return -EACCES;
   size_t size = prog.len * sizeof(struct sock_filter);
   struct sock_filter *insns = malloc(size);

@@ -39,8 +39,8 @@ void user_msg_done(struct user_msg *x) {
 static bool may_claim(const struct task *t, const struct ucred *c) {
   const struct cred *k = t->cred;
   bool pid = c->pid == pid_vnr(t->proc->pid) || ns_capable(k, task_pid_ns_borrow(t)->ns.owner, CAP_SYS_ADMIN);
-  bool uid = c->uid == k->uid || c->uid == k->euid || c->uid == k->suid || cred_has_cap(k, CAP_SETUID);
-  bool gid = c->gid == k->gid || c->gid == k->egid || c->gid == k->sgid || cred_has_cap(k, CAP_SETGID);
+  bool uid = c->uid == k->uid || c->uid == k->euid || c->uid == k->suid || cred_own_cap(k, CAP_SETUID);
+  bool gid = c->gid == k->gid || c->gid == k->egid || c->gid == k->sgid || cred_own_cap(k, CAP_SETGID);
   return pid && uid && gid;
 }
 
@@ -73,8 +73,17 @@ static int add_cmsg(struct task *t, struct msg_k *m, const struct cmsghdr *c, co
   if (c->cmsg_type != CMSG_CREDENTIALS || len != sizeof m->cred)
     return -EINVAL;
   memcpy(&m->cred, data, sizeof m->cred);
+  const struct user_namespace *u = t->cred->user_ns;
+  m->cred.uid = make_kuid(u, m->cred.uid);
+  m->cred.gid = make_kgid(u, m->cred.gid);
+  if (m->cred.uid == INVALID_ID || m->cred.gid == INVALID_ID)
+    return -EINVAL;
   if (!may_claim(t, &m->cred))
     return -EPERM;
+  struct pid *pid = pid_find_borrow(t->k, m->cred.pid);
+  if (!pid)
+    return -ESRCH;
+  m->cred.pid = pid->nr;
   m->has_cred = true;
   return 0;
 }
@@ -206,8 +215,10 @@ int user_msg_put(struct task *t, uint64_t umsg, int flags, struct user_msg *x) {
   char buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof fd) + MSG_RECV_CONTROL];
   size_t room = x->h.msg_control ? x->h.msg_controllen : 0;
   struct cmsg_out o = {.buf = buf, .room = room < sizeof buf ? room : sizeof buf, .flags = &m->flags};
-  if (m->has_cred)
-    put_cmsg(&o, SOL_SOCKET, CMSG_CREDENTIALS, &m->cred, sizeof m->cred);
+  if (m->has_cred) {
+    struct ucred c = ucred_here(t->k, &m->cred);
+    put_cmsg(&o, SOL_SOCKET, CMSG_CREDENTIALS, &c, sizeof c);
+  }
   if (m->nfds)
     nfd = put_rights(t, &o, m, flags & MSG_CMSG_CLOEXEC, fd);
   put_raw(&o, m);

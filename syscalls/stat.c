@@ -10,7 +10,10 @@
 #define STATX_MNT_ID_UNIQUE_K 0x4000u
 
 static int64_t put_stat(uint64_t ust, const struct stat *st) {
-  return put_user(ust, st);
+  struct stat out = *st;
+  out.st_uid = kuid_here(st->st_uid);
+  out.st_gid = kgid_here(st->st_gid);
+  return put_user(ust, &out);
 }
 
 /* Of a name relative to dfd, or with AT_EMPTY_PATH of dfd itself, which may be a file without a path. */
@@ -95,8 +98,8 @@ SYSCALL_HANDLER(statx) {
   struct statx x = {.stx_mask = STATX_BASIC_STATS | STATX_BTIME,
                     .stx_blksize = (uint32_t)st.st_blksize,
                     .stx_nlink = (uint32_t)st.st_nlink,
-                    .stx_uid = st.st_uid,
-                    .stx_gid = st.st_gid,
+                    .stx_uid = kuid_here(st.st_uid),
+                    .stx_gid = kgid_here(st.st_gid),
                     .stx_mode = (uint16_t)st.st_mode,
                     .stx_ino = st.st_ino,
                     .stx_size = (uint64_t)st.st_size,

@@ -34,25 +34,29 @@ int ipc_permission(struct task *t, const struct ipc_object *o, unsigned flags) {
     granted >>= 6;
   else if (cred_in_group(c, o->cgid) || cred_in_group(c, o->gid))
     granted >>= 3;
-  return (want & ~granted & 7) && !cred_has_cap(c, CAP_IPC_OWNER) ? -EACCES : 0;
+  return (want & ~granted & 7) && !ns_capable(c, t->ipc->ns.owner, CAP_IPC_OWNER) ? -EACCES : 0;
 }
 
 int ipc_may_control(struct task *t, const struct ipc_object *o) {
   const struct cred *c = t->cred;
-  return c->euid == o->cuid || c->euid == o->uid || cred_has_cap(c, CAP_SYS_ADMIN) ? 0 : -EPERM;
+  return c->euid == o->cuid || c->euid == o->uid || ns_capable(c, t->ipc->ns.owner, CAP_SYS_ADMIN) ? 0 : -EPERM;
 }
 
 void ipc_perm_out(const struct ipc_object *o, struct ipc_perm *p) {
-  *p = (struct ipc_perm){.uid = o->uid, .gid = o->gid, .cuid = o->cuid, .cgid = o->cgid};
+  *p = (struct ipc_perm){.uid = kuid_here(o->uid), .gid = kgid_here(o->gid), .cuid = kuid_here(o->cuid), .cgid = kgid_here(o->cgid)};
   p->__key = o->key;
   p->mode = o->mode;
   p->__seq = (unsigned short)o->seq;
 }
 
-void ipc_perm_set(struct ipc_object *o, const struct ipc_perm *p) {
-  o->uid = p->uid;
-  o->gid = p->gid;
+int ipc_perm_set(struct ipc_object *o, const struct ipc_perm *p) {
+  uint32_t uid = make_kuid(current_user_ns_borrow(), p->uid), gid = make_kgid(current_user_ns_borrow(), p->gid);
+  if (uid == INVALID_ID || gid == INVALID_ID)
+    return -EINVAL;
+  o->uid = uid;
+  o->gid = gid;
   o->mode = (o->mode & ~0777u) | (p->mode & 0777u);
+  return 0;
 }
 
 static int grow(struct ipc_ids *ids, int want) {

@@ -86,7 +86,7 @@ int ipc_may_control(struct task *t, const struct ipc_object *o);
 /* Out of the table: drops the table's reference. */
 void ipc_remove(struct ipc_namespace *ns, struct ipc_object *o);
 void ipc_perm_out(const struct ipc_object *o, struct ipc_perm *p);
-void ipc_perm_set(struct ipc_object *o, const struct ipc_perm *p); /* IPC_SET */
+int ipc_perm_set(struct ipc_object *o, const struct ipc_perm *p); /* IPC_SET. 0 or -EINVAL */
 void ipc_all_remove(struct ipc_namespace *ns, enum ipc_kind kind,
                     void (*rm)(struct ipc_namespace *, struct ipc_object *));
 time_t ipc_now(void);

@@ -346,7 +346,9 @@ int ipc_msg_set(struct task *t, int id, const struct msqid_ds *in) {
   if (in->msg_qbytes > (uint64_t)t->ipc->msg_mnb && !cred_has_cap(t->cred, CAP_SYS_RESOURCE))
     return -EPERM;
   struct msg_queue *q = queue_of(o);
-  ipc_perm_set(o, &in->msg_perm);
+  r = ipc_perm_set(o, &in->msg_perm);
+  if (r)
+    return r;
   q->qbytes = in->msg_qbytes;
   q->ctime = ipc_now();
   struct receiver *w;

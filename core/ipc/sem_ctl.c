@@ -60,7 +60,9 @@ int ipc_sem_set(struct task *t, int id, const struct semid_ds *in) {
     r = ipc_may_control(t, &s->obj);
   if (r)
     return r;
-  ipc_perm_set(&s->obj, &in->sem_perm);
+  r = ipc_perm_set(&s->obj, &in->sem_perm);
+  if (r)
+    return r;
   s->ctime = ipc_now();
   return 0;
 }

@@ -287,7 +287,9 @@ int ipc_shm_set(struct task *t, int id, const struct shmid_ds *in) {
     r = ipc_may_control(t, &s->obj);
   if (r)
     return r;
-  ipc_perm_set(&s->obj, &in->shm_perm);
+  r = ipc_perm_set(&s->obj, &in->shm_perm);
+  if (r)
+    return r;
   s->ctime = ipc_now();
   return 0;
 }
