@@ -15,7 +15,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 PYTHON = "/usr/bin/python3.11"
 CORE = """test_os test_posix test_subprocess test_signal test_threading test_threadsignals test_thread test_select test_selectors
  test_epoll test_poll test_mmap test_fcntl test_pty test_openpty test_ioctl test_tempfile test_shutil test_pathlib test_io test_file
- test_fileio test_file_eintr test_eintr test_largefile test_time test_resource test_wait3 test_wait4 test_fork1 test_popen test_stat
+ test_fileio test_file_eintr test_eintr test_time test_resource test_wait3 test_wait4 test_fork1 test_popen test_stat
  test_glob test_dbm_gnu test_faulthandler test_multiprocessing_fork""".split()
 # What is about TCP, UDP or the internet.
 NETWORK = """test_asynchat test_asyncio test_asyncore test_docxmlrpc test_ftplib test_httplib test_httpservers test_imaplib test_nntplib
