@@ -91,6 +91,7 @@ struct file {
   1u                 /* regular files and directories: pos_lock is held over reads and writes at the shared position */
 #define FMODE_REG 2u /* a regular file: RLIMIT_FSIZE, set-id bits are dropped by writes */
 #define FMODE_WRITER 4u    /* counted in inode->write_count */
+#define FMODE_READER 64u   /* counted in inode->read_count */
 #define FMODE_EXEC 8u      /* opened for execution: denies writers (ETXTBSY) while it is open */
 #define FMODE_NOCMTIME 16u /* reserved */
 #define FMODE_OPENED 64u   /* counted in inode->opens */

@@ -76,6 +76,8 @@ struct kernel *kernel_new(struct loop *l) {
   LIST_INIT(&k->processes);
   k->sysctl = (struct kernel_sysctl)KERNEL_SYSCTL_DEFAULTS;
   k->aio_max_nr = 65536;
+  k->sysctl.lease_break_time = 45;
+  k->sysctl.leases_enable = 1;
   k->log_fd = -1;
   k->next_anon_ino = 1;
   k->dmesg_cap = DMESG_CAP;

@@ -62,6 +62,7 @@ struct kernel_sysctl {
   int ip_default_ttl;          /* net.ipv4.ip_default_ttl */
   int protected_symlinks, protected_hardlinks, protected_fifos, protected_regular; /* fs.*: as Debian sets them */
   int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
+  int lease_break_time, leases_enable; /* fs.*: seconds, on or off; set by kernel_new() */
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
   { 0, 50, 0, 65530, 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }

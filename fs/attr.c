@@ -217,13 +217,16 @@ int vfs_truncate(struct task *t, const struct path *p, off_t len) {
     send_signal_task(t, SIGXFSZ, NULL);
     return -EFBIG;
   }
+  int r = i->leases ? lease_break(i, O_WRONLY) : 0;
+  if (r)
+    return r;
   struct iattr a = {.valid = ATTR_SIZE, .size = len};
   uint32_t mode = mode_without_privs(task_cred(t), i, false);
   if (mode != i->mode) {
     a.valid |= ATTR_MODE;
     a.mode = mode;
   }
-  int r = apply(p, &a);
+  r = apply(p, &a);
   if (!r)
     fsnotify_dentry(p->dentry, IN_MODIFY);
   return r;

@@ -108,6 +108,13 @@ void chrdev_free_all(struct vfs *v);
 /* ---- open.c ---- */
 int inode_deny_write(struct inode *i);
 
+/* ---- lease.c ---- */
+/* i->leases is set and i is opened with these flags, or truncated (O_WRONLY): wait until no lease is in the way. 0,
+ * -EWOULDBLOCK, -ERESTARTSYS. */
+int lease_break(struct inode *i, int flags);
+void lease_release(struct file *f); /* the last close; f->inode->leases is set */
+void leases_free_inode(struct inode *i);
+
 /* ---- locks.c ---- */
 void locks_close(struct file *f, struct fdtable *owner); /* POSIX locks of owner on f's inode */
 void locks_release(struct file *f);                      /* the last close: flock and OFD locks */

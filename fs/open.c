@@ -97,6 +97,9 @@ static int count_access(const struct open_op *o, struct file *f) {
       f->inode->sb->writers++;
       f->mnt->writers++;
     }
+  } else {
+    f->fmode |= FMODE_READER;
+    f->inode->read_count++;
   }
   return r;
 }
@@ -180,6 +183,8 @@ static int do_open(struct open_op *o, const struct path *p, struct file **out) {
   if (!f)
     return -ENOMEM;
   r = count_access(o, f);
+  if (!r && i->leases)
+    r = lease_break(i, o->flags);
   f->flags |= o->flags & O_NOCTTY; /* terminals look at it; no status flag of the open file */
   if (!r)
     r = open_inode(i, f);

@@ -30,6 +30,8 @@ void inode_put(struct inode *i) {
     i->ops->evict(i);
   if (i->locks)
     locks_free_inode(i);
+  if (i->leases)
+    leases_free_inode(i);
   free(i->link);
   free(i->acl);
   free(i->default_acl);
@@ -100,6 +102,10 @@ static void release_file(struct file *f) {
       locks_release(f);
       fsnotify_file(f, file_can_write(f) ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
     }
+    if (f->inode->leases)
+      lease_release(f);
+    if (f->fmode & FMODE_READER)
+      f->inode->read_count--;
     if (f->fmode & FMODE_WRITER) {
       f->inode->write_count--;
       f->inode->sb->writers--;

@@ -95,6 +95,8 @@ struct inode {
   void *locks;            /* fs/locks.c: POSIX and flock locks */
   void *fsnotify;         /* fs/inotify.c: watches, which hold a dentry of the inode; NULL: none */
   int opens;              /* open files made by open(2): a watch of a removed file ends with the last */
+  void *leases;           /* fs/lease.c */
+  int read_count;         /* open for reading only: a write lease asks */
   int write_count;        /* writers open (ETXTBSY: > 0); < 0 deny-write by running programs */
   char *link; /* symlinks: the target once it is known, if it never changes (see super.volatile_links); freed with the
                  inode */
@@ -306,6 +308,10 @@ struct file *vfs_standin_file_borrow(const struct dentry *d);
 /* Advisory locks, fs/locks.c. fcntl(2), flock(2). They park. */
 int vfs_flock(struct file *f, int op);
 int vfs_posix_lock(struct task *t, struct file *f, int cmd, struct flock *fl); /* F_GETLK … F_OFD_SETLKW */
+
+/* F_GETLEASE; F_SETLEASE through descriptor fd. fs/lease.c */
+int vfs_getlease(struct file *f);
+int vfs_setlease(struct task *t, struct file *f, int fd, int type);
 
 /* Directory reading: "." and ".." at positions 0 and 1. True when both are done. */
 bool vfs_emit_dots(struct file *f, struct dir_ctx *d);

@@ -141,9 +141,9 @@ static int64_t fcntl_open(struct task *t, struct file *f, int fd, int cmd, uint6
   case F_NOTIFY:
     return dnotify_set(t, f, fd, (unsigned long)arg);
   case F_GETLEASE:
-    return F_UNLCK;
+    return vfs_getlease(f);
   case F_SETLEASE:
-    return arg == F_UNLCK ? -EAGAIN : -EINVAL;
+    return vfs_setlease(t, f, fd, (int)arg);
   case F_SETPIPE_SZ:
   case F_GETPIPE_SZ:
     return pipe_fcntl(f, cmd, arg);

@@ -27,13 +27,17 @@ static ssize_t copy_loop(struct task *t, struct file *in, off_t *ipos, struct fi
   while ((size_t)done < count) {
     size_t want = count - (size_t)done < CHUNK ? count - (size_t)done : CHUNK;
     off_t at = *ipos;
-    ssize_t got = r = kernel_rw(in, buf, want, false, false, &at);
+    ssize_t got = r = kernel_rw(in, buf, want, false, false, ipos);
     if (got <= 0)
       break;
     r = kernel_rw(out, buf, (size_t)got, true, false, opos);
+    if (r < got) {
+      *ipos = at + (r > 0 ? r : 0);
+      if (in->ops->llseek && ipos == &in->pos)
+        in->ops->llseek(in, *ipos, SEEK_SET); /* a host file's position is not ours alone */
+    }
     if (r <= 0)
       break;
-    *ipos += r;
     done += r;
     if (r < got || signal_pending(t))
       break;
@@ -193,13 +197,9 @@ SYSCALL_HANDLER(copy_file_range) {
   int64_t r = check_copy(in, out, ioff, ooff, len);
   if (r)
     return r;
-  r = copy_loop(t, in, &ioff, out, &ooff, len);
+  r = copy_loop(t, in, a[1] ? &ioff : &in->pos, out, a[3] ? &ooff : &out->pos, len);
   if (r <= 0)
     return r;
-  if (!a[1])
-    in->pos = ioff;
-  if (!a[3])
-    out->pos = ooff;
   if ((a[1] && put_user(a[1], &ioff)) || (a[3] && put_user(a[3], &ooff)))
     return -EFAULT;
   return r;

@@ -220,31 +220,6 @@ static ssize_t protected_store(struct inode *i, char *buf, size_t n) {
     .name = n, .mode = S_IFREG | 0600, .show = protected_show, .store = protected_store,                               \
     .arg = offsetof(struct kernel_sysctl, protected_##field)                                                           \
   }
-static const struct synth_ent fs_entries[] = {
-    {.name = "aio-max-nr", .mode = RW, .show = aio_max_show, .store = aio_max_store},
-    SHOW("aio-nr", aio_nr_show),
-    DIR("epoll", epoll_entries),
-    TEXT("file-max", "9223372036854775807"),
-    SHOW("file-nr", file_nr_show),
-    DIR("inotify", inotify_entries),
-    TEXT("lease-break-time", "45"),
-    TEXT("leases-enable", "1"),
-    TEXT("mount-max", "100000"),
-    DIR("mqueue", proc_mqueue_entries),
-    TEXT("nr_open", "1048576"),
-    TEXT("overflowgid", "65534"),
-    TEXT("overflowuid", "65534"),
-    TEXT("pipe-max-size", "1048576"),
-    TEXT("pipe-user-pages-hard", "0"),
-    TEXT("pipe-user-pages-soft", "16384"),
-    PROTECTED("protected_fifos", fifos),
-    PROTECTED("protected_hardlinks", hardlinks),
-    PROTECTED("protected_regular", regular),
-    PROTECTED("protected_symlinks", symlinks),
-    TEXT("suid_dumpable", "0"),
-    {0},
-};
-
 /* ---- values that somebody obeys: one or two integers of struct kernel_sysctl ---- */
 struct int_rule {
   size_t offset;
@@ -261,9 +236,22 @@ static const struct int_rule int_rules[] = {
     RULE(tcp_keepalive_time, 1, 1, 32767),
     RULE(tcp_keepalive_intvl, 1, 1, 32767),
     RULE(tcp_keepalive_probes, 1, 1, 127),
+    RULE(lease_break_time, 1, 0, INT32_MAX),
+    RULE(leases_enable, 1, 0, 1),
 #undef RULE
 };
-enum { R_UNPRIV_PORT, R_PORT_RANGE, R_SOMAXCONN, R_PING_GROUPS, R_TTL, R_KA_TIME, R_KA_INTVL, R_KA_PROBES };
+enum {
+  R_UNPRIV_PORT,
+  R_PORT_RANGE,
+  R_SOMAXCONN,
+  R_PING_GROUPS,
+  R_TTL,
+  R_KA_TIME,
+  R_KA_INTVL,
+  R_KA_PROBES,
+  R_LEASE_TIME,
+  R_LEASES
+};
 
 static int *int_value(struct inode *i, const struct int_rule **r) {
   *r = &int_rules[synth_ent_of(i)->arg];
@@ -299,6 +287,31 @@ static ssize_t int_store(struct inode *i, char *buf, size_t n) {
 
 #define INTS(n, rule)                                                                                                  \
   { .name = n, .mode = RW, .show = int_show, .store = int_store, .arg = rule }
+
+static const struct synth_ent fs_entries[] = {
+    {.name = "aio-max-nr", .mode = RW, .show = aio_max_show, .store = aio_max_store},
+    SHOW("aio-nr", aio_nr_show),
+    DIR("epoll", epoll_entries),
+    TEXT("file-max", "9223372036854775807"),
+    SHOW("file-nr", file_nr_show),
+    DIR("inotify", inotify_entries),
+    INTS("lease-break-time", R_LEASE_TIME),
+    INTS("leases-enable", R_LEASES),
+    TEXT("mount-max", "100000"),
+    DIR("mqueue", proc_mqueue_entries),
+    TEXT("nr_open", "1048576"),
+    TEXT("overflowgid", "65534"),
+    TEXT("overflowuid", "65534"),
+    TEXT("pipe-max-size", "1048576"),
+    TEXT("pipe-user-pages-hard", "0"),
+    TEXT("pipe-user-pages-soft", "16384"),
+    PROTECTED("protected_fifos", fifos),
+    PROTECTED("protected_hardlinks", hardlinks),
+    PROTECTED("protected_regular", regular),
+    PROTECTED("protected_symlinks", symlinks),
+    TEXT("suid_dumpable", "0"),
+    {0},
+};
 
 /* ---- net ---- */
 static const struct synth_ent core_entries[] = {
