@@ -31,6 +31,24 @@ static void signal_owner(const struct file *f, int fd, struct process *p, int co
     send_signal_process(p, SIGIO, NULL);
 }
 
+static void urge(const struct file *f, struct process *p) {
+  if (may_signal(f, p))
+    send_signal_process(p, SIGURG, NULL);
+}
+
+void file_signal_urgent(const struct file *f) {
+  struct kernel *k = kernel_current();
+  int who = f->owner_pid;
+  struct pid *pid = who ? pid_find_borrow(k, who < 0 ? -who : who) : NULL;
+  struct process *p;
+  if (pid && who > 0 && pid->process)
+    urge(f, pid->process);
+  if (!pid || who > 0)
+    return;
+  LIST_FOREACH(p, &pid->pgrp, pgrp_link)
+  urge(f, p);
+}
+
 void file_signal_owner(const struct file *f, int fd, int code, uint32_t events) {
   struct kernel *k = kernel_current();
   int who = f->owner_pid;

@@ -91,7 +91,7 @@ struct file {
   1u                 /* regular files and directories: pos_lock is held over reads and writes at the shared position */
 #define FMODE_REG 2u /* a regular file: RLIMIT_FSIZE, set-id bits are dropped by writes */
 #define FMODE_WRITER 4u    /* counted in inode->write_count */
-#define FMODE_READER 64u   /* counted in inode->read_count */
+#define FMODE_READER 128u  /* counted in inode->read_count */
 #define FMODE_EXEC 8u      /* opened for execution: denies writers (ETXTBSY) while it is open */
 #define FMODE_NOCMTIME 16u /* reserved */
 #define FMODE_OPENED 64u   /* counted in inode->opens */
@@ -126,6 +126,8 @@ static inline bool file_can_write(const struct file *f) {
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos);
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos);
 uint32_t file_poll(struct file *f);
+/* SIGURG to whoever F_SETOWN named. */
+void file_signal_urgent(const struct file *f);
 /* O_ASYNC was set or cleared through descriptor fd: SIGIO to the owner when f->wq is woken. 0 or -ENOMEM. */
 int file_set_async(struct file *f, int fd, bool on);
 /* send_sigio() of Linux: F_SETSIG's signal, or SIGIO, to whom F_SETOWN named; code: POLL_IN and so on. */

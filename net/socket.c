@@ -25,6 +25,8 @@ struct socket *socket_from_file(struct file *f) {
 }
 
 void msg_drop_fds(struct msg_k *m) {
+  pid_put(m->pid);
+  m->pid = NULL;
   for (int i = 0; i < m->nfds; i++)
     file_put(m->fds[i]);
   free(m->fds);

@@ -20,7 +20,8 @@ struct msg_k { /* a decoded msghdr */
   int nfds;
   bool has_cred;
   struct ucred cred;
-  void *control; /* other control messages, raw cmsgs (IP_PKTINFO, …), or NULL */
+  struct pid *pid; /* recv: whose pidfd SCM_PIDFD is to give; counted, the caller's. NULL: none */
+  void *control;   /* other control messages, raw cmsgs (IP_PKTINFO, …), or NULL */
   size_t control_len, control_cap;
 };
 struct socket_ops {
@@ -45,8 +46,8 @@ struct socket_ops {
 
 /* SOL_SOCKET options that only store a value; socket(7). */
 struct sock_opts {
-  bool reuseaddr, reuseport, keepalive, broadcast, passcred, passsec, timestamp, timestampns, oobinline, dontroute,
-      debug, linger_on, rxq_ovfl, zerocopy;
+  bool reuseaddr, reuseport, keepalive, broadcast, passcred, passpidfd, passsec, timestamp, timestampns, oobinline,
+      dontroute, debug, linger_on, rxq_ovfl, zerocopy;
   int linger;         /* s */
   int sndbuf, rcvbuf; /* as getsockopt shows them: doubled */
   int rcvlowat;
@@ -100,4 +101,4 @@ int socket_broken_pipe(int msg_flags);
 void msg_drop_fds(struct msg_k *m); /* what recvmsg gave and nobody wanted */
 
 int netlink_push(struct file *f, const void *p, size_t n); /* the hook of that name; net/netlink_route_min.c */
-int unix_create(struct socket *s, int protocol); /* net/unix.c */
+int unix_create(struct socket *s, int protocol);           /* net/unix.c */

@@ -17,17 +17,19 @@
 #define SO_SNDTIMEO_NEW 67
 #endif
 
+#define SO_PASSPIDFD_K 76
+
 struct flag_opt {
   int opt;
   size_t off;
 };
 static const struct flag_opt flag_opts[] = {
-    {SO_REUSEADDR, offsetof(struct sock_opts, reuseaddr)}, {SO_REUSEPORT, offsetof(struct sock_opts, reuseport)},
-    {SO_KEEPALIVE, offsetof(struct sock_opts, keepalive)}, {SO_BROADCAST, offsetof(struct sock_opts, broadcast)},
-    {SO_PASSCRED, offsetof(struct sock_opts, passcred)},   {SO_PASSSEC, offsetof(struct sock_opts, passsec)},
-    {SO_TIMESTAMP, offsetof(struct sock_opts, timestamp)}, {SO_TIMESTAMPNS, offsetof(struct sock_opts, timestampns)},
-    {SO_OOBINLINE, offsetof(struct sock_opts, oobinline)}, {SO_DONTROUTE, offsetof(struct sock_opts, dontroute)},
-    {SO_RXQ_OVFL, offsetof(struct sock_opts, rxq_ovfl)},
+    {SO_REUSEADDR, offsetof(struct sock_opts, reuseaddr)},     {SO_REUSEPORT, offsetof(struct sock_opts, reuseport)},
+    {SO_KEEPALIVE, offsetof(struct sock_opts, keepalive)},     {SO_BROADCAST, offsetof(struct sock_opts, broadcast)},
+    {SO_PASSPIDFD_K, offsetof(struct sock_opts, passpidfd)},   {SO_PASSCRED, offsetof(struct sock_opts, passcred)},
+    {SO_PASSSEC, offsetof(struct sock_opts, passsec)},         {SO_TIMESTAMP, offsetof(struct sock_opts, timestamp)},
+    {SO_TIMESTAMPNS, offsetof(struct sock_opts, timestampns)}, {SO_OOBINLINE, offsetof(struct sock_opts, oobinline)},
+    {SO_DONTROUTE, offsetof(struct sock_opts, dontroute)},     {SO_RXQ_OVFL, offsetof(struct sock_opts, rxq_ovfl)},
 };
 
 static bool *flag_of(struct socket *s, int opt) {

@@ -10,7 +10,8 @@
 #include <sys/ioctl.h>
 
 #define PATH_OFF offsetof(struct sockaddr_un, sun_path)
-#define SHUT_ALL 3 /* both bits of unix_sock.shutdown */
+#define SO_PEERPIDFD_K 77 /* newer than this libc */
+#define SHUT_ALL 3        /* both bits of unix_sock.shutdown */
 
 /* ---- names ---- */
 
@@ -136,6 +137,7 @@ void unix_put(struct unix_sock *u) {
   waitq_destroy(&u->peer_wait);
   unix_addr_put(u->addr);
   ns_put(&u->net->ns);
+  unix_drop_peer(u);
   free(u);
 }
 
@@ -346,7 +348,7 @@ static void set_peer(struct unix_sock *u, struct unix_sock *p) {
 static int connect_dgram(struct unix_sock *u, const struct sockaddr *sa, socklen_t len) {
   struct unix_sock *p = NULL, *old = u->peer;
   if (sa->sa_family != AF_UNSPEC) {
-    int err = u->sock->opt.passcred ? unix_autobind(u) : 0;
+    int err = u->sock->opt.passcred || u->sock->opt.passpidfd ? unix_autobind(u) : 0;
     if (!err)
       err = unix_find(u->net, sa, len, u->type, &p);
     if (err)
@@ -399,7 +401,7 @@ static int find_listener(struct unix_sock *u, const struct sockaddr *sa, socklen
 static int connect_stream(struct unix_sock *u, const struct sockaddr *sa, socklen_t len, bool nonblock) {
   struct unix_sock *l = NULL;
   int err = check_addr(sa, len);
-  if (!err && u->sock->opt.passcred)
+  if (!err && (u->sock->opt.passcred || u->sock->opt.passpidfd))
     err = unix_autobind(u);
   if (!err && u->state != UNIX_CLOSED)
     err = u->state == UNIX_CONNECTED ? -EISCONN : -EINVAL;
@@ -418,8 +420,8 @@ static int connect_stream(struct unix_sock *u, const struct sockaddr *sa, sockle
   }
   e->addr = unix_addr_get(l->addr);
   e->state = u->state = UNIX_CONNECTED;
-  e->peercred = unix_current_cred();
-  u->peercred = l->peercred;
+  unix_set_peer(e, NULL);
+  unix_set_peer(u, l);
   set_peer(e, u);
   set_peer(u, e);
   TAILQ_INSERT_TAIL(&l->backlog, e, backlog_link); /* takes over our reference */
@@ -450,7 +452,7 @@ static int unix_listen(struct socket *s, int backlog) {
   u->backlog_max = backlog;
   u->state = UNIX_LISTENING;
   s->listening = true;
-  u->peercred = unix_current_cred();
+  unix_set_peer(u, NULL);
   return 0;
 }
 
@@ -477,6 +479,7 @@ static int unix_accept(struct socket *s, bool nonblock, struct socket **out) {
   n->ops = &unix_socket_ops;
   n->priv = e; /* with the backlog's reference */
   n->opt.passcred = s->opt.passcred;
+  n->opt.passpidfd = s->opt.passpidfd;
   e->sock = n;
   *out = n;
   return 0;
@@ -486,7 +489,8 @@ static int unix_socketpair(struct socket *a, struct socket *b) {
   struct unix_sock *ua = unix_of(a), *ub = unix_of(b);
   set_peer(ua, ub);
   set_peer(ub, ua);
-  ua->peercred = ub->peercred = unix_current_cred();
+  unix_set_peer(ua, NULL);
+  unix_set_peer(ub, NULL);
   if (ua->type != SOCK_DGRAM)
     ua->state = ub->state = UNIX_CONNECTED;
   return 0;
@@ -516,6 +520,10 @@ static int unix_getsockopt(struct socket *s, int level, int opt, void *val, sock
     s->err = u->err ? u->err : s->err;
     u->err = 0;
   }
+  if (opt == SO_PEERPIDFD_K)
+    return unix_peer_pidfd(u, val, len);
+  if (opt == SO_PEERGROUPS)
+    return unix_peer_groups(u, val, len);
   if (opt != SO_PEERCRED)
     return -ENOPROTOOPT;
   struct ucred c = ucred_here(u->k, &u->peercred);
@@ -527,6 +535,12 @@ static int unix_getsockopt(struct socket *s, int level, int opt, void *val, sock
 
 static int unix_setsockopt(struct socket *s, int level, int opt, const void *val, socklen_t len) {
   return level == SOL_SOCKET ? -ENOPROTOOPT : -EOPNOTSUPP;
+}
+
+/* Is the next byte the urgent one, or behind the place of one that was taken? */
+static bool at_mark(const struct unix_sock *u) {
+  const struct unix_msg *q = TAILQ_FIRST(&u->recvq);
+  return q && (q == u->oob || (!q->len && (!u->oob || TAILQ_NEXT(q, link) == u->oob)));
 }
 
 static long unix_ioctl(struct socket *s, unsigned cmd, uint64_t arg) {
@@ -541,6 +555,9 @@ static long unix_ioctl(struct socket *s, unsigned cmd, uint64_t arg) {
     if (u->state == UNIX_LISTENING)
       return -EINVAL;
     n = u->type == SOCK_DGRAM ? (first ? first->len : 0) : u->recv_bytes;
+    break;
+  case SIOCATMARK:
+    n = u->type == SOCK_STREAM && at_mark(u);
     break;
   default:
     return -ENOTTY;

@@ -33,6 +33,7 @@ struct unix_msg { /* one queued message, or piece of a stream */
   struct unix_sock *sender; /* counted: charged for `charge` bytes */
   struct unix_addr *addr;   /* the sender's name then; counted, may be NULL */
   struct ucred cred;
+  struct pid *pid;   /* the sender's process; counted. For SCM_PIDFD */
   struct file **fds; /* counted, and in flight */
   int nfds;
   size_t charge, off, len; /* data[off, len) is left */
@@ -59,9 +60,12 @@ struct unix_sock {
   struct net_namespace *net; /* counted */
   UT_hash_handle hh;         /* net->abstract_names, key hash_key */
   bool hashed;
-  struct ucred peercred; /* who connected, listened or made the pair */
+  struct ucred peercred;  /* who connected, listened or made the pair */
+  struct pid *peer_pid;   /* the same as a process, counted, */
+  struct cred *peer_cred; /* and its groups; counted. NULL: nobody yet */
 
   struct unix_queue recvq;
+  struct unix_msg *oob; /* in recvq: the latest out-of-band byte, not yet read; NULL: none */
   int nrecv;
   size_t recv_bytes;
   size_t sent_bytes;            /* charged to us in others' queues */
@@ -111,6 +115,13 @@ static inline bool unix_recvq_full(const struct unix_sock *u) {
 }
 /* Be told, as the pollers of u, when its peer has room again. */
 void unix_watch_peer(struct unix_sock *u);
+
+/* unix_peer.c */
+/* What the other end is told of u: the current task, or what `from` knows already. */
+void unix_set_peer(struct unix_sock *u, const struct unix_sock *from);
+void unix_drop_peer(struct unix_sock *u);
+int unix_peer_pidfd(const struct unix_sock *u, void *val, socklen_t *len);  /* SO_PEERPIDFD */
+int unix_peer_groups(const struct unix_sock *u, void *val, socklen_t *len); /* SO_PEERGROUPS */
 
 /* unix_gc.c */
 int unix_attach_fds(struct kernel *k, struct unix_msg *m, struct file **fds, int n); /* takes references */

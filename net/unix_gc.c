@@ -129,6 +129,8 @@ static void take_messages(struct unix_sock *u, struct unix_queue *out) {
     next = TAILQ_NEXT(m, link);
     if (!m->nfds)
       continue;
+    if (u->oob == m)
+      u->oob = NULL;
     TAILQ_REMOVE(&u->recvq, m, link);
     u->nrecv--;
     u->recv_bytes -= m->len;

@@ -46,6 +46,7 @@ void unix_msg_put(struct unix_msg *m) {
   for (int i = 0; i < n; i++)
     file_put(fds[i]);
   free(fds);
+  pid_put(m->pid);
   unix_put(m->sender);
   unix_addr_put(m->addr);
   free(m);
@@ -60,6 +61,8 @@ static void enqueue(struct unix_sock *to, struct unix_msg *m) {
 
 /* The queue's reference becomes the caller's. */
 static void dequeue(struct unix_sock *u, struct unix_msg *m) {
+  if (u->oob == m)
+    u->oob = NULL;
   TAILQ_REMOVE(&u->recvq, m, link);
   u->nrecv--;
   u->recv_bytes -= m->len;
@@ -102,7 +105,8 @@ static int make_msg(struct unix_sock *u, struct msg_k *m, size_t len, bool with_
   struct unix_msg *q = msg_new(u, len);
   if (!q)
     return -ENOMEM;
-  q->cred = m->has_cred ? m->cred : unix_current_cred();
+  struct pid *pid = pid_find_borrow(u->k, (q->cred = m->has_cred ? m->cred : unix_current_cred()).pid);
+  q->pid = pid ? pid_get(pid) : NULL;
   int err = 0;
   if (len && uio_copy_from(m->u, q->data, len) != (ssize_t)len)
     err = -EFAULT;
@@ -116,6 +120,27 @@ static int make_msg(struct unix_sock *u, struct msg_k *m, size_t len, bool with_
   return 0;
 }
 
+/* The byte that MSG_OOB sends: a piece of its own, and from now on the one that is urgent. */
+static int send_urgent(struct unix_sock *u, struct msg_k *m, bool with_fds, int64_t deadline) {
+  struct unix_msg *q;
+  int err = wait_sndbuf(u, m, deadline);
+  if (!err)
+    err = make_msg(u, m, 1, with_fds, &q);
+  if (err)
+    return err;
+  struct unix_sock *p = u->peer;
+  if (u->shutdown & SEND_SHUT || !p || p->dead || p->shutdown & RCV_SHUT) {
+    unix_msg_put(q);
+    return -EPIPE;
+  }
+  p->oob = q;
+  enqueue(p, q);
+  if (p->sock && p->sock->file)
+    file_signal_urgent(p->sock->file);
+  unix_wake(p, EPOLLPRI);
+  return 0;
+}
+
 static ssize_t send_stream(struct unix_sock *u, struct msg_k *m) {
   int64_t deadline = socket_deadline(u->sock->opt.sndtimeo);
   ssize_t done = 0;
@@ -126,11 +151,14 @@ static ssize_t send_stream(struct unix_sock *u, struct msg_k *m) {
     return -ENOTCONN;
   if (u->shutdown & SEND_SHUT)
     return socket_broken_pipe(m->flags);
-  while (m->u->resid && !err) {
+  size_t urgent = m->flags & MSG_OOB ? 1 : 0;
+  if (urgent && !m->u->resid)
+    return -EOPNOTSUPP;
+  while (m->u->resid > urgent && !err) {
     err = wait_sndbuf(u, m, deadline);
     size_t len = (size_t)u->sock->opt.sndbuf / 2 - 64;
     len = len < STREAM_CHUNK ? len : STREAM_CHUNK;
-    len = len < m->u->resid ? len : m->u->resid;
+    len = len < m->u->resid - urgent ? len : m->u->resid - urgent;
     struct unix_msg *q = NULL;
     if (!err)
       err = make_msg(u, m, len, !done, &q);
@@ -143,6 +171,10 @@ static ssize_t send_stream(struct unix_sock *u, struct msg_k *m) {
     }
     enqueue(u->peer, q);
     done += (ssize_t)len;
+  }
+  if (urgent && !err) {
+    err = send_urgent(u, m, !done, deadline);
+    done += !err;
   }
   if (done)
     return done;
@@ -228,9 +260,9 @@ static ssize_t send_packet(struct unix_sock *u, struct msg_k *m) {
 }
 
 ssize_t unix_sendmsg(struct socket *s, struct msg_k *m) {
-  if (m->flags & MSG_OOB)
-    return -EOPNOTSUPP;
   struct unix_sock *u = unix_of(s);
+  if ((m->flags & MSG_OOB) && u->type != SOCK_STREAM)
+    return -EOPNOTSUPP;
   return u->type == SOCK_STREAM ? send_stream(u, m) : send_packet(u, m);
 }
 
@@ -246,10 +278,12 @@ static void give_name(struct msg_k *m, socklen_t room, const struct unix_addr *a
 }
 
 static void give_cred(const struct unix_sock *u, struct msg_k *m, const struct unix_msg *q) {
+  if (u->sock->opt.passpidfd && q->pid && !m->pid)
+    m->pid = pid_get(q->pid);
+  m->cred = q->cred;
   if (!u->sock->opt.passcred)
     return;
   m->has_cred = true;
-  m->cred = q->cred;
 }
 
 /* Hand the descriptors out, or copies of them when peeking. */
@@ -267,6 +301,38 @@ static int give_fds(struct unix_sock *u, struct msg_k *m, struct unix_msg *q, bo
   for (int i = 0; i < q->nfds; i++)
     m->fds[i] = file_get(q->fds[i]);
   return 0;
+}
+
+/*
+ * The same for a stream, where the urgent byte interrupts reading: what was read before it is returned first (*stop),
+ * then it is passed over, or read in place with SO_OOBINLINE. A piece without bytes is where an urgent byte was taken.
+ */
+static struct unix_msg *stream_front(struct unix_sock *u, size_t *skip, bool peek, bool copied, bool *stop) {
+  bool inl = u->sock->opt.oobinline;
+  struct unix_msg *q, *next;
+  *stop = false;
+  for (q = TAILQ_FIRST(&u->recvq); q; q = next) {
+    next = TAILQ_NEXT(q, link);
+    bool mark = !q->len, urgent = q == u->oob;
+    if (copied && (urgent || (mark && !u->oob))) {
+      *stop = true;
+      return NULL;
+    }
+    if (mark || (urgent && !inl)) {
+      if (!peek) {
+        dequeue(u, q);
+        unix_msg_put(q);
+      }
+      continue;
+    }
+    if (*skip < q->len) {
+      if (urgent && !peek)
+        u->oob = NULL;
+      return q;
+    }
+    *skip -= q->len;
+  }
+  return NULL;
 }
 
 /* The message and the place in it that reading starts at; *skip bytes are passed over (SO_PEEK_OFF). */
@@ -337,23 +403,23 @@ static ssize_t recv_pieces(struct unix_sock *u, struct msg_k *m, int flags, sock
   size_t want = flags & MSG_WAITALL ? m->u->resid : (size_t)u->sock->opt.rcvlowat;
   size_t done = 0, skip = peek_start(u, peek);
   ssize_t r = 0;
-  bool first = true;
+  bool first = true, stop;
   if (want > m->u->resid || !want)
     want = m->u->resid ? m->u->resid : 1;
   for (;;) {
     size_t at = skip;
-    struct unix_msg *q = front(u, &at);
+    struct unix_msg *q = stream_front(u, &at, peek, done > 0, &stop);
     if (!q) {
-      if (done >= want)
+      if (done >= want || stop)
         break;
       fmutex_unlock(&u->read_lock);
       r = wait_data(u, nonblock, deadline);
       fmutex_lock(&u->read_lock);
-      if (r <= 0 && !front(u, &(size_t){skip}))
+      if (r <= 0 && !stream_front(u, &(size_t){skip}, true, false, &stop))
         break;
       continue;
     }
-    if (!first && u->sock->opt.passcred && !same_cred(&m->cred, &q->cred))
+    if (!first && (u->sock->opt.passcred || u->sock->opt.passpidfd) && !same_cred(&m->cred, &q->cred))
       break;
     if (first) {
       give_name(m, room, q->addr);
@@ -374,11 +440,27 @@ static ssize_t recv_pieces(struct unix_sock *u, struct msg_k *m, int flags, sock
   return done ? (ssize_t)done : r < 0 ? r : 0;
 }
 
+/* MSG_OOB: the byte goes, its place stays as a mark. */
+static ssize_t recv_urgent(struct unix_sock *u, struct msg_k *m, bool peek) {
+  struct unix_msg *q = u->oob;
+  if (u->sock->opt.oobinline || !q)
+    return -EINVAL;
+  char c = q->data[q->off];
+  if (!peek) {
+    u->oob = NULL;
+    q->off++;
+    q->len--;
+    u->recv_bytes--;
+  }
+  m->flags |= MSG_OOB;
+  return m->u->resid && uio_copy_to(m->u, &c, 1) == 1 ? 1 : -EFAULT;
+}
+
 static ssize_t recv_stream(struct unix_sock *u, struct msg_k *m, int flags, socklen_t room) {
   if (u->state != UNIX_CONNECTED)
     return -EINVAL;
   fmutex_lock(&u->read_lock);
-  ssize_t r = recv_pieces(u, m, flags, room);
+  ssize_t r = flags & MSG_OOB ? recv_urgent(u, m, flags & MSG_PEEK) : recv_pieces(u, m, flags, room);
   fmutex_unlock(&u->read_lock);
   return r;
 }
@@ -427,8 +509,8 @@ ssize_t unix_recvmsg(struct socket *s, struct msg_k *m) {
   struct unix_sock *u = unix_of(s);
   int flags = m->flags;
   socklen_t room = m->name_len;
-  if (flags & MSG_OOB) /* never sent, so none is there */
-    return u->type == SOCK_STREAM ? -EINVAL : -EOPNOTSUPP;
+  if ((flags & MSG_OOB) && u->type != SOCK_STREAM)
+    return -EOPNOTSUPP;
   m->flags = 0;
   m->name_len = 0;
   return u->type == SOCK_STREAM ? recv_stream(u, m, flags, room) : recv_packet(u, m, flags, room);
@@ -456,6 +538,8 @@ uint32_t unix_poll(struct socket *s) {
     ev |= EPOLLHUP;
   if (u->shutdown & RCV_SHUT)
     ev |= EPOLLRDHUP | EPOLLIN | EPOLLRDNORM;
+  if (u->oob)
+    ev |= EPOLLPRI;
   if (!TAILQ_EMPTY(&u->recvq) || !TAILQ_EMPTY(&u->backlog))
     ev |= EPOLLIN | EPOLLRDNORM;
   if (u->type != SOCK_DGRAM && u->state == UNIX_CLOSED)

@@ -201,6 +201,8 @@ SYSCALL_HANDLER(getsockopt) {
   int r = socket_getsockopt(s, (int)a[1], (int)a[2], val, &len);
   if (!r && len && copy_to_user(a[3], val, len))
     r = -EFAULT;
+  if (r == -ERANGE && len > (socklen_t)room) /* SO_PEERGROUPS says how much there is */
+    return put_user(a[4], &len) ? -EFAULT : r;
   return r ? r : put_user(a[4], &len);
 }
 

@@ -2,6 +2,7 @@
 #include "../core/errno.h"
 #include "../core/kernel.h"
 #include "../core/uaccess.h"
+#include "../fs/anon.h"
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #define SCM_MAX_FD 253
 #define CMSG_CREDENTIALS 2 /* SCM_CREDENTIALS */
+#define CMSG_PIDFD 4       /* SCM_PIDFD; newer than this libc */
 
 static int get_header(uint64_t umsg, struct user_msg *x) {
   memset(x, 0, offsetof(struct user_msg, fast));
@@ -209,16 +211,28 @@ static void put_raw(struct cmsg_out *o, const struct msg_k *m) {
   }
 }
 
+/* -errno in the place of the descriptor says why there is none. The number, to be undone; -1 none. */
+static int put_pidfd(struct task *t, struct cmsg_out *o, struct pid *pid) {
+  struct file *f = pidfd_file_new(t->k, pid, 0);
+  int fd = f ? fd_install(t->files, f, 0, true) : -ENOMEM;
+  if (f)
+    file_put(f);
+  put_cmsg(o, SOL_SOCKET, CMSG_PIDFD, &fd, sizeof fd);
+  return fd;
+}
+
 int user_msg_put(struct task *t, uint64_t umsg, int flags, struct user_msg *x) {
   struct msg_k *m = &x->m;
-  int fd[SCM_MAX_FD], nfd = 0, err = 0;
-  char buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof fd) + MSG_RECV_CONTROL];
+  int fd[SCM_MAX_FD], nfd = 0, err = 0, pidfd = -1;
+  char buf[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof pidfd) + CMSG_SPACE(sizeof fd) + MSG_RECV_CONTROL];
   size_t room = x->h.msg_control ? x->h.msg_controllen : 0;
   struct cmsg_out o = {.buf = buf, .room = room < sizeof buf ? room : sizeof buf, .flags = &m->flags};
   if (m->has_cred) {
     struct ucred c = ucred_here(t->k, &m->cred);
     put_cmsg(&o, SOL_SOCKET, CMSG_CREDENTIALS, &c, sizeof c);
   }
+  if (m->pid)
+    pidfd = put_pidfd(t, &o, m->pid);
   if (m->nfds)
     nfd = put_rights(t, &o, m, flags & MSG_CMSG_CLOEXEC, fd);
   put_raw(&o, m);
@@ -233,6 +247,8 @@ int user_msg_put(struct task *t, uint64_t umsg, int flags, struct user_msg *x) {
   x->h.msg_flags = m->flags | (flags & MSG_CMSG_CLOEXEC);
   if (!err)
     err = put_user(umsg, &x->h);
+  if (err && pidfd >= 0)
+    fd_close(t->files, pidfd);
   for (int i = 0; i < nfd; i++) {
     if (err)
       fd_unreserve(t->files, fd[i]);
