@@ -161,12 +161,18 @@ static const char *options_text(struct fs_context *c) {
   return c->options.p;
 }
 
+/* What it may show is asked when it is mounted. */
+static int may_make(const struct task *t, const struct fs_type *ft) {
+  if (!may_mount(t))
+    return -EPERM;
+  return user_ns_is_init(t->fs->ns->ns.owner) || (ft->flags & FS_USERNS_MOUNT) ? 0 : -EPERM;
+}
+
 int fs_context_create(struct task *t, struct file *f, bool exclusive) {
   struct fs_context *c = f->priv;
-  unsigned mf = 0;
   fmutex_lock(&c->lock);
   const char *options = options_text(c);
-  int r = c->phase != FSC_CREATE ? -EBUSY : options ? fs_type_allowed(t, c->type, &mf) : -ENOMEM;
+  int r = c->phase != FSC_CREATE ? -EBUSY : !options ? -ENOMEM : may_make(t, c->type);
   if (!r) {
     r = c->type->mount(t->k, *options || c->type->check ? options : NULL, &c->sb);
     if (!r && exclusive && c->sb->nmounts) {
@@ -177,6 +183,7 @@ int fs_context_create(struct task *t, struct file *f, bool exclusive) {
     if (!r && !c->sb->nmounts) {
       c->sb->readonly = c->sb->readonly || (c->flags & MS_RDONLY);
       c->sb->sbflags = c->flags & ~(unsigned)MS_RDONLY;
+      super_own(c->sb, t);
     }
     c->phase = r ? FSC_FAILED : FSC_MADE;
   }
@@ -205,7 +212,7 @@ int fs_context_reconfigure(struct task *t, struct file *f) {
 int fs_context_mount(struct task *t, struct file *f, unsigned mount_flags, struct file **out) {
   struct fs_context *c = f->priv;
   fmutex_lock(&c->lock);
-  int r = !c->sb ? -EINVAL : c->phase != FSC_MADE ? -EBUSY : fs_type_allowed(t, c->type, &mount_flags);
+  int r = !c->sb ? -EINVAL : c->phase != FSC_MADE ? -EBUSY : fs_type_allowed(t, c->type, mount_flags);
   if (!r)
     r = vfs_open_detached(t, c->sb, mount_flags, c->source ? c->source : "none", out);
   if (!r) { /* what follows would be a change */

@@ -109,6 +109,7 @@ int vfs_mount_setattr(struct task *t, const struct path *at, const struct mount_
 int vfs_open_detached_copy(struct task *t, const struct path *from, bool recursive, struct file **out);
 int vfs_open_detached(struct task *t, struct super *sb, unsigned flags, const char *source, struct file **out);
 void mount_dissolve(struct mount *m); /* FMODE_UNMOUNT: its file is closed */
+void super_own(struct super *sb, const struct task *t); /* t's mount made it */
 int super_reconfigure(struct task *t, struct super *sb, const char *options, bool readonly, unsigned sbflags);
 
 /* ---- fs_types.c ---- */
@@ -118,6 +119,7 @@ int super_reconfigure(struct task *t, struct super *sb, const char *options, boo
 struct fs_type {
   const char *name;
   unsigned flags;
+  enum ns_kind ns; /* what it shows: the owner of the mounting task's must be capable. NS_MNT: nothing in particular */
   int (*mount)(struct kernel *k, const char *options, struct super **out);
   /* Is the option ("key" or "key=value") one that mount() takes? NULL: it takes none. 0 or -EINVAL */
   int (*check)(struct kernel *k, const char *option);
@@ -125,4 +127,4 @@ struct fs_type {
 const struct fs_type *fs_type_find(const char *name); /* NULL: not known */
 const struct fs_type *fs_type_at(unsigned i);
 /* May t mount it at all, and does it not show more than it may see? 0 or -EPERM */
-int fs_type_allowed(const struct task *t, const struct fs_type *ft, unsigned *mount_flags);
+int fs_type_allowed(const struct task *t, const struct fs_type *ft, unsigned mount_flags);

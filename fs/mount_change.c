@@ -26,6 +26,12 @@ static bool is_mount_root(const struct path *p) {
 
 #define SB_SHOWN (MS_SYNCHRONOUS | MS_DIRSYNC | MS_LAZYTIME)
 
+void super_own(struct super *sb, const struct task *t) {
+  struct user_namespace *u = t->fs->ns->ns.owner;
+  if (!sb->user_ns && !user_ns_is_init(u))
+    sb->user_ns = user_ns_get(u);
+}
+
 int vfs_new_mount(struct task *t, const struct path *at, const char *source, const char *type, const char *data,
                   unsigned long flags) {
   struct super *sb;
@@ -35,7 +41,7 @@ int vfs_new_mount(struct task *t, const struct path *at, const char *source, con
   const struct fs_type *ft = fs_type_find(type);
   if (!ft)
     return -ENODEV;
-  int r = fs_type_allowed(t, ft, &mf);
+  int r = fs_type_allowed(t, ft, mf);
   if (!r)
     r = ft->mount(t->k, data, &sb);
   if (r)
@@ -43,6 +49,7 @@ int vfs_new_mount(struct task *t, const struct path *at, const char *source, con
   if (!sb->nmounts) {
     sb->readonly = sb->readonly || (flags & MS_RDONLY);
     sb->sbflags = (unsigned)(flags & SB_SHOWN);
+    super_own(sb, t);
   }
   r = mount_in_callers_ns(at->mnt) ? 0 : -EINVAL;
   if (!r)
@@ -70,7 +77,7 @@ static int set_flags(struct mount *m, unsigned flags) {
 
 int super_reconfigure(struct task *t, struct super *sb, const char *options, bool readonly, unsigned sbflags) {
   int r = 0;
-  if (!cred_has_cap(t->cred, CAP_SYS_ADMIN))
+  if (!ns_capable(t->cred, sb->user_ns, CAP_SYS_ADMIN))
     return -EPERM;
   if (readonly && !sb->readonly && sb->writers)
     return -EBUSY;

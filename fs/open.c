@@ -47,7 +47,7 @@ static int may_open(struct open_op *o, const struct path *p) {
     break;
   case S_IFBLK:
   case S_IFCHR:
-    if ((p->mnt->flags & MS_NODEV) && !vfs_standin_file_borrow(p->dentry))
+    if (((p->mnt->flags & MS_NODEV) || !user_ns_is_init(p->mnt->sb->user_ns)) && !vfs_standin_file_borrow(p->dentry))
       return -EACCES;
     /* fallthrough */
   case S_IFIFO:

@@ -76,6 +76,7 @@ void super_put(struct super *sb) {
   if (sb->ops && sb->ops->kill)
     sb->ops->kill(sb);
   free(sb->options);
+  user_ns_put(sb->user_ns);
   free(sb);
 }
 

@@ -132,6 +132,7 @@ struct super {
   bool acls;           /* its inodes have POSIX ACLs, kept by the VFS: fs/acl.h */
   bool iflags;         /* … and flags: fs/fileattr.c */
   bool fixed_readonly; /* read-only for the sandbox as a whole: no remount changes that */
+  struct user_namespace *user_ns; /* counted: whose mount made it; NULL: the initial one */
   unsigned sbflags;    /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: only shown */
   int writers;         /* files open for writing */
   int nmounts;         /* mounts of it that are in a namespace */
