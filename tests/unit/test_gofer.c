@@ -134,6 +134,25 @@ static int ask_path(int op, int t, const char *path) {
   return ask(&m, NULL, NULL);
 }
 
+static int ask_proc(uint32_t pid, uint32_t what) {
+  struct gofer_msg m = req(GOFER_PROC, 0);
+  gm_put_u32(&m, pid);
+  gm_put_u32(&m, what);
+  return ask(&m, NULL, NULL);
+}
+
+/* Of all processes only guests' are shown: never init, the server itself or who started it. */
+START_TEST(test_raw_proc) {
+  ck_assert_int_eq(ask_proc(0, GPROC_MEM), EPERM);
+  ck_assert_int_eq(ask_proc(1, GPROC_MEM), EPERM);
+  ck_assert_int_eq(ask_proc((uint32_t)server, GPROC_MEM), EPERM);
+  ck_assert_int_eq(ask_proc((uint32_t)getpid(), GPROC_STATUS), EPERM);
+  ck_assert_int_eq(ask_proc(UINT32_MAX, GPROC_STATUS), EPERM);
+  ck_assert_int_eq(ask_proc(4000000, GPROC_SMAPS), EOPNOTSUPP); /* this one has no procfs */
+  ck_assert_int_eq(ask_proc(4000000, GPROC_END), -1);
+}
+END_TEST
+
 START_TEST(test_raw_basics) {
   ck_assert_int_eq(ask_path(GOFER_GETATTR, 0, ""), 0);
   ck_assert_int_eq(ask_path(GOFER_GETATTR, 0, "file"), 0);
@@ -859,6 +878,7 @@ int main(void) {
   tcase_add_checked_fixture(client, start_rw, stop);
   tcase_set_timeout(raw, 30);
   tcase_set_timeout(client, 30);
+  tcase_add_test(raw, test_raw_proc);
   tcase_add_test(raw, test_raw_basics);
   tcase_add_loop_test(raw, test_bad_paths, 0, (int)(sizeof bad_paths / sizeof *bad_paths));
   tcase_add_loop_test(raw, test_malformed, 0, 18);
