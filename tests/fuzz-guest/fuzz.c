@@ -143,8 +143,6 @@ static bool leave_out(struct rng *r, struct call *c) {
   return false;
 }
 
-static void run_calls(struct rng *r, int n);
-
 static void in_child(struct rng *r) {
   self->depth++;
   if (self->depth > 1)
@@ -188,11 +186,13 @@ static void one_call(struct rng *r, unsigned seq) {
     remember_result(&c, ret);
 }
 
-static void run_calls(struct rng *r, int n) {
+void run_calls(struct rng *r, int n) {
   for (unsigned i = 0; n < 0 || i < (unsigned)n; i++) {
     one_call(r, i);
     if (one_in(r, 40))
       make_object(r);
+    if (n < 0 && one_in(r, 150))
+      scene(r);
     if (one_in(r, 60))
       catch_signals();
     if (one_in(r, 50))

@@ -57,6 +57,10 @@ const char *path(struct rng *r);
 int process_id(struct rng *r);
 void remember_pid(int pid);
 
+/* ---- fuzz.c and scenes.c ---- */
+void run_calls(struct rng *r, int n); /* n < 0: for ever */
+void scene(struct rng *r);
+
 /* ---- args.c ---- */
 struct call {
   int nr;
