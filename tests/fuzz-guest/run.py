@@ -15,7 +15,7 @@ import ring
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SILENCE = 60  # seconds without a line from the supervisor, which writes one every three
-FD_SLACK, MEM_SLACK = 3, 48 << 10  # KiB
+FD_SLACK, MEM_SLACK = 5, 48 << 10  # KiB
 REPORT = re.compile(r"AddressSanitizer|runtime error:|UndefinedBehavior|Sentry|assert", re.I)
 
 
@@ -57,6 +57,16 @@ def sentry(pid):
     return None
 
 
+def links(pid):
+    found = []
+    for f in glob.glob(f"/proc/{pid}/fd/*"):
+        try:
+            found.append(re.sub(r"\d+", "N", os.readlink(f)))
+        except OSError:
+            pass
+    return sorted(found)
+
+
 def measure(pid):
     status = open(f"/proc/{pid}/status").read()
     return len(os.listdir(f"/proc/{pid}/fd")), int(re.search(r"VmRSS:\s+(\d+)", status)[1])
@@ -75,7 +85,7 @@ def stack(pid, out):
 
 class Run:
     def __init__(self, a, seed):
-        self.a, self.seed, self.problems, self.idle, self.calls, self.cycles = a, seed, [], [], 0, 0
+        self.a, self.seed, self.problems, self.idle, self.links, self.calls, self.cycles = a, seed, [], [], [], 0, 0
         self.dir = os.path.join(a.out, f"run-{os.getpid()}-{seed}")
         os.makedirs(self.dir, exist_ok=True)
         os.chmod(self.dir, 0o777)
@@ -96,6 +106,7 @@ class Run:
         elif re.search(r"idle \d+$", text) and self.sentry:
             time.sleep(0.7)
             self.idle.append(measure(self.sentry))
+            self.links.append(links(self.sentry))
 
     def watch(self, proc, log):
         last, buf = time.monotonic(), b""
@@ -125,7 +136,11 @@ class Run:
             return
         fds, mem = [m[0] for m in self.idle], [m[1] for m in self.idle]
         if fds[-1] > fds[0] + FD_SLACK:
-            self.problem(f"descriptors of the Sentry: {fds}")
+            new = list(self.links[-1])
+            for l in self.links[0]:
+                if l in new:
+                    new.remove(l)
+            self.problem(f"descriptors of the Sentry: {fds}, new ones: {new}")
         half = len(mem) // 2
         if min(mem[half:]) > max(mem[:half]) + MEM_SLACK:
             self.problem(f"memory of the Sentry in KiB: {mem}")
