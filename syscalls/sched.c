@@ -317,13 +317,13 @@ SYSCALL_HANDLER(ioprio_set) {
     return -EINVAL;
   if (class == 1 && !cred_has_cap(t->cred, CAP_SYS_ADMIN) && !cred_has_cap(t->cred, CAP_SYS_NICE))
     return -EPERM;
-  struct each e = {.t = t, .which = (int)a[0] - IOPRIO_WHO_PROCESS, .who = (int)a[1], .nice = (int)a[2]};
+  struct each e = {.t = t, .which = (int)(a[0] - IOPRIO_WHO_PROCESS), .who = (int)a[1], .nice = (int)a[2]};
   int err = for_each(&e, set_ioprio);
   return err ? err : e.n ? e.err : -ESRCH;
 }
 
 SYSCALL_HANDLER(ioprio_get) {
-  struct each e = {.t = t, .which = (int)a[0] - IOPRIO_WHO_PROCESS, .who = (int)a[1]};
+  struct each e = {.t = t, .which = (int)(a[0] - IOPRIO_WHO_PROCESS), .who = (int)a[1]};
   if (e.which == PRIO_PROCESS) { /* as it was set */
     struct task *o = target(t, e.who);
     return o ? o->ioprio : -ESRCH;
