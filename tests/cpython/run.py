@@ -16,7 +16,7 @@ PYTHON = "/usr/bin/python3.11"
 CORE = """test_os test_posix test_subprocess test_signal test_threading test_threadsignals test_thread test_select test_selectors
  test_epoll test_poll test_mmap test_fcntl test_pty test_openpty test_ioctl test_tempfile test_shutil test_pathlib test_io test_file
  test_fileio test_file_eintr test_eintr test_time test_resource test_wait3 test_wait4 test_fork1 test_popen test_stat
- test_glob test_dbm_gnu test_faulthandler test_multiprocessing_fork""".split()
+ test_glob test_curses test_faulthandler test_multiprocessing_fork""".split()
 # What is about TCP, UDP or the internet.
 NETWORK = """test_asynchat test_asyncio test_asyncore test_docxmlrpc test_ftplib test_httplib test_httpservers test_imaplib test_nntplib
  test_poplib test_robotparser test_smtpd test_smtplib test_smtpnet test_socket test_socketserver test_ssl test_telnetlib test_timeout
@@ -25,6 +25,9 @@ NETWORK = """test_asynchat test_asyncio test_asyncore test_docxmlrpc test_ftplib
 PARTS = """test_asyncio:*test_subprocess* test_asyncio:*test_futures* test_asyncio:*test_locks* test_asyncio:*test_tasks*
  test_asyncio:*test_queues* test_asyncio:*test_threads* test_asyncio:*unix* test_socket:*Unix* test_socket:*SocketPair*
  test_socketserver:*nix*""".split()
+# These want a terminal, and get a pseudo terminal inside.
+TERMINAL = ["test_ioctl", "test_curses", "test_readline", "test_getpass"]
+ON_PTY = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 # Seconds that the slow ones may take inside; natively half of that.
 LIMITS = {"test_multiprocessing_fork": 600, "test_multiprocessing_spawn": 600, "test_multiprocessing_forkserver": 600,
           "test_concurrent_futures": 600, "test_io": 300, "test_subprocess": 300, "test_tools": 600, "test_regrtest": 600,
@@ -101,9 +104,12 @@ def run_module(prefix, spec, seconds, ignore, args):
         test += ["-m", pattern]
     for p in ignore:
         test += ["-i", p]
+    if module in TERMINAL:
+        prefix = prefix + ["env", "TERM=xterm"]
+        test = [PYTHON, "-c", ON_PTY, *test]
     if args.user:
         prefix = prefix + ["setpriv", "--reuid", str(args.user), "--regid", str(args.user), "--clear-groups", "env", "HOME=/tmp"]
-    script = f"ulimit -Sn 1024; ulimit -Hn 20000; rm -f /tmp/cpython-junit.xml; {shlex.join(test + [module])}; rc=$?; echo; echo {MARK}; cat /tmp/cpython-junit.xml; exit $rc"
+    script = f"ulimit -Sn 1024; ulimit -Hn 20000; rm -f /tmp/cpython-junit.xml; {shlex.join([*test, module])}; rc=$?; echo; echo {MARK}; cat /tmp/cpython-junit.xml; exit $rc"
     start = time.monotonic()
     out, rc = spawn(prefix + ["/bin/sh", "-c", script], seconds + 30)
     log, _, xml = out.partition("\n" + MARK + "\n")
