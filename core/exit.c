@@ -404,7 +404,10 @@ static void release_thread(struct task *t) {
   p->nthreads--;
   p->k->ntasks--;
   t->state = TASK_DEAD;
+  struct pid *tid = pid_get(t->tid);
   task_free(t);
+  waitq_wake_all(&tid->wq, EPOLLIN | EPOLLRDNORM | EPOLLHUP);
+  pid_put(tid);
 }
 
 static void wake_dethreading(struct process *p) {
@@ -434,6 +437,8 @@ static void finish(struct task *t) {
     ptrace_notify_tracer(t, exit_cause(p->group_exit ? p->exit_code : t->exit_code));
   else if (t != p->leader)
     release_thread(t);
+  else
+    waitq_wake_all(&t->tid->wq, EPOLLIN | EPOLLRDNORM);
   fiber_set_local(NULL);
   wake_dethreading(p);
   if (--p->nunfinished == 0)
@@ -544,6 +549,11 @@ void task_exec_reset(struct task *t) {
   timers_exec(p);
   t->clear_child_tid = t->set_child_tid = 0;
   t->robust_list = 0;
+  t->rseq = (struct rseq_reg){0};
+  uint64_t all[2] = {0};
+  for (int i = 0; i < t->k->ncpus && i < 128; i++)
+    all[i / 64] |= 1ull << (i % 64);
+  t->affinity_due = t->cpu_affinity[0] != all[0] || t->cpu_affinity[1] != all[1];
   t->keep_caps = false;
   task_vfork_done(t);
 }

@@ -129,6 +129,8 @@ struct process *process_alloc(struct kernel *k, struct process *from) {
     memcpy(p->rlim, from->rlim, sizeof p->rlim);
     cpu_limit_update(p);
     p->oom_score_adj = from->oom_score_adj;
+    p->thp_disable = from->thp_disable;
+    p->mce_kill = from->mce_kill;
   } else {
     rlimits_default(p->rlim, k);
   }
@@ -478,6 +480,8 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
       process_put(p);
     return err;
   }
+  if (!(a->flags & CLONE_VM))
+    c->rseq = t->rseq; /* rseq_fork(): the host did the same */
   int event = t->ptracer ? ptrace_clone_event(t, a->flags, a->exit_signal) : 0;
   if (t->ptracer && (event || (a->flags & CLONE_PTRACE)) && ptrace_auto_attach(t, c))
     event = 0; /* out of memory: the child goes untraced */

@@ -234,6 +234,18 @@ int plat_set_fsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_fsbase(struct plat_ctx *c, uint64_t *base);
 int plat_set_gsbase(struct plat_ctx *c, uint64_t base);
 int plat_get_gsbase(struct plat_ctx *c, uint64_t *base);
+/*
+ * Calls that the host itself has to answer, for the thread or process of a stopped context: its result or -errno. Park.
+ * rseq(2) gives the host an address of guest memory, which it keeps up to date from then on; it lasts as in Linux (a
+ * forked child has it, a thread and a new program have not).
+ */
+int64_t plat_rseq(struct plat_ctx *c, uint64_t addr, uint32_t len, int flags, uint32_t sig);
+int64_t plat_membarrier(struct plat_ctx *c, int cmd, unsigned flags, int cpu);
+int plat_set_affinity(struct plat_ctx *c, const uint64_t mask[2]); /* of the thread; CPUs by the host's numbers */
+int plat_getcpu(struct plat_ctx *c, unsigned *cpu);
+/* Would plat_exit() now end the thread without letting it run user code once more? */
+bool plat_exits_directly(const struct plat_ctx *c);
+
 /* What the host counts for the host process of a stopped context, or for its thread alone: getrusage(2) ordered of it.
  * The guest can forge what it says of itself here: good for reports only. Park. */
 struct plat_usage {

@@ -63,6 +63,9 @@ void futex_exit(struct task *t) {
     walk_robust_list(t);
   t->robust_list = 0;
   futex_pi_exit(t);
+  /* Nobody may be told that this thread is gone while the host could still write to its area. */
+  if (t->rseq.addr && t->ctx && t->proc->nlive > 0 && !plat_exits_directly(t->ctx))
+    plat_rseq(t->ctx, t->rseq.addr, t->rseq.len, 1, t->rseq.sig);
   uint64_t tidptr = t->clear_child_tid;
   t->clear_child_tid = 0;
   if (!tidptr || t->mm->ref.n < 2)

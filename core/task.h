@@ -130,6 +130,11 @@ struct task {
   int nice, sched_policy, sched_priority, ioprio;
   uint32_t timer_slack_ns;
   uint64_t cpu_affinity[2];
+  bool affinity_due; /* the host thread is still to be told */
+  struct rseq_reg {
+    uint64_t addr;
+    uint32_t len, sig;
+  } rseq;
   uint32_t personality;
   struct mempolicy mempolicy;
   bool dumpable_off, keep_caps;
@@ -207,6 +212,8 @@ struct process { /* signal_struct: what all threads of a thread group share */
   void *posix_timers;
   void *cpu_limit; /* core/cpu_limit.c: RLIMIT_CPU is set */
   int oom_score_adj;
+  bool thp_disable, io_flusher;
+  int mce_kill; /* PR_MCE_KILL_GET's */
 };
 
 /* The task whose fiber runs, or NULL. */

@@ -82,6 +82,10 @@ static void enter_program(struct task *t) {
 
 static void to_guest(struct task *t, bool from_syscall, int64_t ret) {
   for (;;) {
+    if (t->affinity_due && t->ctx && !must_die(t)) {
+      t->affinity_due = false;
+      plat_set_affinity(t->ctx, t->cpu_affinity); /* best effort: the container's cpuset has the last word */
+    }
     if (t->cpu_probe && !must_die(t)) {
       t->cpu_probe = false;
       task_own_cpu_ns(t);

@@ -7,6 +7,11 @@
 /* pidfd_open(2): readable when the process has ended, hung up when it was reaped. */
 static uint32_t pidfd_poll(struct file *f) {
   const struct pid *p = f->priv;
+  if (f->flags & O_EXCL) { /* PIDFD_THREAD */
+    if (!p->task)
+      return EPOLLIN | EPOLLRDNORM | EPOLLHUP;
+    return p->task->exiting ? EPOLLIN | EPOLLRDNORM : 0;
+  }
   if (!p->process)
     return EPOLLIN | EPOLLRDNORM | EPOLLHUP;
   return p->process->zombie ? EPOLLIN | EPOLLRDNORM : 0;
@@ -22,6 +27,7 @@ struct file *pidfd_file_new(struct kernel *k, struct pid *p, int flags) {
   struct file *f = anon_file_new(k, &pidfd_ops, O_RDWR | (flags & O_NONBLOCK), p, "anon_inode:[pidfd]");
   if (f) {
     pid_get(p);
+    f->flags |= flags & O_EXCL; /* PIDFD_THREAD, which fcntl(F_GETFL) shows */
     f->wq = &p->wq;
   }
   return f;

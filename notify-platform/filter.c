@@ -5,11 +5,11 @@
 #include <stddef.h>
 
 /* Calls that need the whole register file, or work inside the guest's address space: the stub's handler gets them. */
-static const int trapped[] = {__NR_mmap,          __NR_munmap,    __NR_mprotect,     __NR_brk,
-                              __NR_mremap,        __NR_madvise,   __NR_clone,        __NR_clone3,
-                              __NR_fork,          __NR_vfork,     __NR_rt_sigreturn, __NR_exit,
-                              __NR_shmat,         __NR_shmdt,     __NR_arch_prctl,   __NR_remap_file_pages,
-                              __NR_pkey_mprotect, __NR_exit_group};
+static const int trapped[] = {__NR_mmap,          __NR_munmap,     __NR_mprotect,     __NR_brk,
+                              __NR_mremap,        __NR_madvise,    __NR_clone,        __NR_clone3,
+                              __NR_fork,          __NR_vfork,      __NR_rt_sigreturn, __NR_exit,
+                              __NR_shmat,         __NR_shmdt,      __NR_arch_prctl,   __NR_remap_file_pages,
+                              __NR_pkey_mprotect, __NR_exit_group, __NR_rseq,         __NR_membarrier};
 
 #define DATA(field) ((unsigned)offsetof(struct seccomp_data, field))
 

@@ -61,6 +61,8 @@ static bool is_trapped(int nr) {
   case __NR_pkey_mprotect:
   case __NR_arch_prctl:
   case __NR_exit_group:
+  case __NR_rseq:
+  case __NR_membarrier:
     return true;
   }
   return is_direct(nr);

@@ -139,6 +139,35 @@ static int64_t put_int(uint64_t addr, int v) {
   return put_user(addr, &v) ? -EFAULT : 0;
 }
 
+/* Remembered; kept off by one, so that 0 is the default. */
+static int64_t mce_kill(struct task *t, const uint64_t *a) {
+  if (a[3] || a[4])
+    return -EINVAL;
+  if (a[1] == PR_MCE_KILL_CLEAR) {
+    if (a[2])
+      return -EINVAL;
+    t->proc->mce_kill = 0;
+    return 0;
+  }
+  if (a[1] != PR_MCE_KILL_SET || a[2] > PR_MCE_KILL_DEFAULT)
+    return -EINVAL;
+  t->proc->mce_kill = a[2] == PR_MCE_KILL_DEFAULT ? 0 : (int)a[2] + 1;
+  return 0;
+}
+
+static int64_t io_flusher(struct task *t, const uint64_t *a) {
+  if (!cred_has_cap(t->cred, CAP_SYS_RESOURCE))
+    return -EPERM;
+  if (a[2] || a[3] || a[4])
+    return -EINVAL;
+  if ((int)a[0] == PR_GET_IO_FLUSHER)
+    return a[1] ? -EINVAL : t->proc->io_flusher;
+  if (a[1] > 1)
+    return -EINVAL;
+  t->proc->io_flusher = a[1];
+  return 0;
+}
+
 /* Those that change credentials or depend on them. */
 static int64_t prctl_cred(struct task *t, const uint64_t *a) {
   switch ((int)a[0]) {
@@ -199,7 +228,19 @@ SYSCALL_HANDLER(prctl) {
   case PR_GET_TSC:
     return put_int(a[1], PR_TSC_ENABLE);
   case PR_GET_THP_DISABLE:
-    return a[1] || a[2] || a[3] || a[4] ? -EINVAL : 0;
+    return a[1] || a[2] || a[3] || a[4] ? -EINVAL : t->proc->thp_disable;
+  case PR_SET_THP_DISABLE:
+    if (a[2] || a[3] || a[4])
+      return -EINVAL;
+    t->proc->thp_disable = a[1];
+    return 0;
+  case PR_MCE_KILL:
+    return mce_kill(t, a);
+  case PR_MCE_KILL_GET:
+    return a[1] || a[2] || a[3] || a[4] ? -EINVAL : t->proc->mce_kill ? t->proc->mce_kill - 1 : PR_MCE_KILL_DEFAULT;
+  case PR_SET_IO_FLUSHER:
+  case PR_GET_IO_FLUSHER:
+    return io_flusher(t, a);
   case PR_GET_SECCOMP:
     return t->seccomp_mode;
   case PR_SET_SECCOMP:

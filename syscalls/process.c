@@ -2,6 +2,7 @@
 #include "../core/errno.h"
 #include "../core/kernel.h"
 #include "../core/uaccess.h"
+#include "../fs/anon.h"
 #include "table.h"
 
 SYSCALL_HANDLER(getpid) {
@@ -102,4 +103,18 @@ SYSCALL_HANDLER(personality) {
   if ((uint32_t)a[0] != 0xffffffff)
     t->personality = (uint32_t)a[0];
   return old;
+}
+
+SYSCALL_HANDLER(rseq) {
+  uint64_t addr = a[0];
+  uint32_t len = (uint32_t)a[1], sig = (uint32_t)a[3];
+  int flags = (int)a[2];
+  int64_t r = plat_rseq(t->ctx, addr, len, flags, sig);
+  if (r == 0)
+    t->rseq = flags & 1 ? (struct rseq_reg){0} : (struct rseq_reg){addr, len, sig};
+  return r;
+}
+
+SYSCALL_HANDLER(membarrier) {
+  return plat_membarrier(t->ctx, (int)a[0], (unsigned)a[1], (int)a[2]);
 }

@@ -154,11 +154,17 @@ SYSCALL_HANDLER(sched_setaffinity) {
   if (!set[0] && !set[1])
     return -EINVAL;
   memcpy(o->cpu_affinity, set, sizeof set);
+  o->affinity_due = true;
+  if (o != t && o->in_guest && o->ctx)
+    plat_interrupt(o->ctx);
   return 0;
 }
 
 SYSCALL_HANDLER(getcpu) {
-  unsigned cpu = t->cpu_affinity[0] ? (unsigned)__builtin_ctzll(t->cpu_affinity[0]) : 0, node = 0;
+  unsigned cpu = 0, node = 0;
+  int err = plat_getcpu(t->ctx, &cpu);
+  if (err)
+    return err;
   if (a[0] && put_user(a[0], &cpu))
     return -EFAULT;
   return a[1] && put_user(a[1], &node) ? -EFAULT : 0;

@@ -256,21 +256,23 @@ SYSCALL_HANDLER(rt_tgsigqueueinfo) {
 /* ---- pidfds ---- */
 
 SYSCALL_HANDLER(pidfd_open) {
-  if ((int)a[0] <= 0 || ((unsigned)a[1] & ~(unsigned)O_NONBLOCK))
+  if ((int)a[0] <= 0 || ((unsigned)a[1] & ~(unsigned)(O_NONBLOCK | O_EXCL)))
     return -EINVAL;
   struct pid *pid = pid_find_borrow(t->k, (int)a[0]);
   if (!pid || (!pid->process && !pid->task))
     return -ESRCH;
-  if (!pid->process)
-    return -EINVAL; /* a thread that leads nothing */
+  if (!pid->process && !((unsigned)a[1] & O_EXCL))
+    return -EINVAL; /* a thread that leads nothing, without PIDFD_THREAD */
   AUTO_FILE f = pidfd_file_new(t->k, pid, (int)a[1]);
   return f ? fd_install(t->files, f, 0, true) : -ENOMEM;
 }
 
 SYSCALL_HANDLER(pidfd_send_signal) {
+  enum { TO_THREAD = 1, TO_PROCESS = 2, TO_PGRP = 4 }; /* PIDFD_SIGNAL_* */
   int sig = (int)a[1];
+  unsigned to = (unsigned)a[3];
   siginfo_t info;
-  if (a[3])
+  if (to > TO_PGRP || __builtin_popcount(to) > 1)
     return -EINVAL;
   AUTO_FILE f = fd_file(t->files, (int)a[0]);
   struct pid *pid = f ? pidfd_pid_borrow(f) : NULL;
@@ -278,18 +280,25 @@ SYSCALL_HANDLER(pidfd_send_signal) {
     pid = proc_pid_of_dir_borrow(f); /* pidfds began as such directories, and this call still takes them */
   if (!pid)
     return -EBADF;
+  if (!to)
+    to = f->flags & O_EXCL ? TO_THREAD : TO_PROCESS;
   if (a[2]) {
     if (copy_from_user(&info, a[2], sizeof info))
       return -EFAULT;
     if (info.si_signo != sig)
       return -EINVAL;
-    if (pid->process != t->proc && (info.si_code >= 0 || info.si_code == SI_TKILL))
+    bool own = pid->process == t->proc || (pid->task && pid->task->proc == t->proc);
+    if ((!own || to == TO_PGRP) && (info.si_code >= 0 || info.si_code == SI_TKILL))
       return -EPERM;
   } else {
-    siginfo_user(t, sig, SI_USER, &info);
+    siginfo_user(t, sig, to == TO_THREAD ? SI_TKILL : SI_USER, &info);
   }
   if (!sig_ok(sig) || !pid_vnr(pid)) /* only downwards from one's own pid namespace */
     return -EINVAL;
+  if (to == TO_THREAD)
+    return pid->task ? kill_thread(t, 0, pid->nr, sig, &info) : -ESRCH;
+  if (to == TO_PGRP)
+    return LIST_EMPTY(&pid->pgrp) ? -ESRCH : kill_many(t, pid, sig, &info);
   return pid->process ? kill_process(t, pid->process, sig, &info) : -ESRCH;
 }
 
@@ -300,8 +309,8 @@ SYSCALL_HANDLER(pidfd_getfd) {
   struct pid *pid = f ? pidfd_pid_borrow(f) : NULL;
   if (!pid)
     return -EBADF;
-  struct task *o = pid->process ? pid->process->leader : NULL;
-  if (!o || !o->files)
+  struct task *o = pid->task ? pid->task : pid->process ? pid->process->leader : NULL;
+  if (!o || o->exiting || !o->files)
     return -ESRCH;
   if (!task_may_access(t, o))
     return -EPERM;

@@ -15,7 +15,7 @@ LONG = [("fuzz_calls", ["100", str(s)], 600) for s in (2, 3)]
 
 # What the Sentry may order of a guest's host process (notify-platform/), by number. Each is made at the stub's `syscall`,
 # except rt_sigreturn, which is made at the stub's own return from its handlers.
-ORDERED = {9: "mmap", 10: "mprotect", 11: "munmap", 15: "rt_sigreturn", 25: "mremap", 28: "madvise", 56: "clone", 60: "exit", 98: "getrusage", 228: "clock_gettime", 436: "close_range"}
+ORDERED = {9: "mmap", 10: "mprotect", 11: "munmap", 15: "rt_sigreturn", 25: "mremap", 28: "madvise", 56: "clone", 60: "exit", 98: "getrusage", 203: "sched_setaffinity", 309: "getcpu", 324: "membarrier", 334: "rseq", 228: "clock_gettime", 436: "close_range"}
 # Linux 6.14 and later let these two past every seccomp filter (seccomp_uprobe_exception): they end in SIGILL or an error
 # unless they come from the kernel's own uprobe trampoline, which nobody but host root can make.
 NEVER_FILTERED = {335: "uretprobe", 336: "uprobe"}
