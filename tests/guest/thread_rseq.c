@@ -37,6 +37,10 @@ static long loop(long n) {
   }
   return aborts;
 }
+static void *yielder(void *a) {
+  sched_yield();
+  return a;
+}
 static void *thread(void *a) {
   say("in a thread: cpu_id %d; register %s", (int)r.cpu_id, res(sc(syscall(SYS_rseq, &r, 32, 0, SIG))));
   say("true: %d", r.cpu_id < 4096 && r.cpu_id == r.cpu_id_start);
@@ -80,7 +84,7 @@ int main(int argc, char **argv) {
   pthread_create(&t, NULL, thread, NULL);
   pthread_join(t, NULL);
   for (int i = 0; i < 50; i++) {
-    pthread_create(&t, NULL, (void *(*)(void *))sched_yield, NULL);
+    pthread_create(&t, NULL, yielder, NULL);
     pthread_join(t, NULL);
   }
   pid_t p = fork();
