@@ -90,7 +90,6 @@ int main(int argc, char **argv) {
   pid_t p = fork();
   if (!p) {
     say("in a child: again %s, unregister %s", res(sc(syscall(SYS_rseq, &r, 32, 0, SIG))), res(sc(syscall(SYS_rseq, &r, 32, 1, SIG))));
-    say("cpu_id %d", (int)r.cpu_id);
     execl("/proc/self/exe", argv[0], "x", NULL);
   }
   waitpid(p, NULL, 0);
