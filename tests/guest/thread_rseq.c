@@ -42,7 +42,7 @@ static void *yielder(void *a) {
   return a;
 }
 static void *thread(void *a) {
-  say("in a thread: cpu_id %d; register %s", (int)r.cpu_id, res(sc(syscall(SYS_rseq, &r, 32, 0, SIG))));
+  say("in a thread: register %s", res(sc(syscall(SYS_rseq, &r, 32, 0, SIG))));
   say("true: %d", r.cpu_id < 4096 && r.cpu_id == r.cpu_id_start);
   return NULL;
 }
