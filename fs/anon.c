@@ -3,14 +3,15 @@
  * dropped root dentry of an internal mount; it holds the file and goes with its last user.
  */
 #include "anon_fs.h"
+#include "anon.h"
 #include "namei.h"
+#include <linux/magic.h>
 #include <stdlib.h>
 
 #define ANON_INODE_FS_MAGIC 0x09041934
 
 static int anon_statfs(struct super *sb, struct statfs *st) {
-  (void)sb;
-  st->f_type = ANON_INODE_FS_MAGIC;
+  st->f_type = (__fsword_t)sb->magic;
   st->f_bsize = 4096;
   st->f_namelen = NAME_MAX;
   return 0;
@@ -18,10 +19,11 @@ static int anon_statfs(struct super *sb, struct statfs *st) {
 static const struct super_ops anon_super_ops = {.statfs = anon_statfs};
 static const struct inode_ops anon_root_ops = {0};
 
-struct mount *anon_mount_borrow(struct vfs *v) {
-  if (v->anon_mnt)
-    return v->anon_mnt;
-  struct super *sb = super_new(v->k, "anon_inodefs", &anon_super_ops, ANON_INODE_FS_MAGIC);
+/* An internal mount, made at the first use. */
+static struct mount *internal_mount(struct vfs *v, struct mount **slot, const char *type, unsigned long magic) {
+  if (*slot)
+    return *slot;
+  struct super *sb = super_new(v->k, type, &anon_super_ops, magic);
   struct mount *m = sb ? calloc(1, sizeof *m) : NULL;
   struct inode *i = m ? inode_new(sb, &anon_root_ops, S_IFDIR | 0500) : NULL;
   if (i)
@@ -37,8 +39,18 @@ struct mount *anon_mount_borrow(struct vfs *v) {
   m->sb = sb;
   m->root = dentry_get(sb->root);
   m->flags = MS_NOEXEC | MS_NOSUID;
-  v->anon_mnt = m;
+  *slot = m;
   return m;
+}
+
+struct mount *anon_mount_borrow(struct vfs *v) {
+  return internal_mount(v, &v->anon_mnt, "anon_inodefs", ANON_INODE_FS_MAGIC);
+}
+
+/* Where the stand-in of f lives: files on namespaces have a file system of their own. */
+static struct mount *home_of(const struct file *f) {
+  struct vfs *v = kernel_current()->vfs;
+  return nsfs_ns_borrow(f) ? internal_mount(v, &v->nsfs_mnt, "nsfs", NSFS_MAGIC) : anon_mount_borrow(v);
 }
 
 struct file *anon_file_new(struct kernel *k, const struct file_ops *ops, int flags, void *priv, const char *anon_name) {
@@ -78,7 +90,7 @@ int vfs_file_path(struct file *f, struct path *out) {
     path_get(out);
     return 0;
   }
-  struct mount *m = anon_mount_borrow(kernel_current()->vfs);
+  struct mount *m = home_of(f);
   struct inode *i = m ? inode_new(m->sb, &standin_ops, S_IFREG | 0600) : NULL;
   if (!i)
     return -ENOMEM;

@@ -116,10 +116,12 @@ static int parse_options(const char *options, struct devpts_opts *o) {
     else if (!strcmp(w, "ptmxmode"))
       o->ptmxmode = (uint32_t)v & 0777;
     else if (!strcmp(w, "gid"))
-      o->gid = (uint32_t)v, o->gid_set = true;
+      o->gid = make_kgid(current_user_ns_borrow(), (uint32_t)v), o->gid_set = true;
     else if (!strcmp(w, "uid"))
-      o->uid = (uint32_t)v, o->uid_set = true;
+      o->uid = make_kuid(current_user_ns_borrow(), (uint32_t)v), o->uid_set = true;
     else if (strcmp(w, "max"))
+      goto bad;
+    if ((o->uid_set && o->uid == INVALID_ID) || (o->gid_set && o->gid == INVALID_ID))
       goto bad;
   }
   free(copy);
@@ -138,7 +140,7 @@ int devpts_check(struct kernel *k, const char *option) {
 static char *show_options(const struct devpts_opts *o) {
   char *s = NULL, gid[32] = "";
   if (o->gid_set)
-    snprintf(gid, sizeof gid, "gid=%u,", o->gid);
+    snprintf(gid, sizeof gid, "gid=%u,", kgid_here(o->gid));
   return asprintf(&s, "%smode=%o,ptmxmode=%03o", gid, o->mode, o->ptmxmode) < 0 ? NULL : s;
 }
 

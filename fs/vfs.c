@@ -337,6 +337,7 @@ void vfs_free(struct kernel *k) {
   }
   mount_put(v->shm_mnt);
   mount_put(v->anon_mnt);
+  mount_put(v->nsfs_mnt);
   chrdev_free_all(v);
   while (v->nnames)
     free(v->names[--v->nnames]);

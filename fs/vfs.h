@@ -346,6 +346,7 @@ struct vfs {
   struct waitq mounts_wq;  /* poll on /proc/mounts */
   struct mount *shm_mnt;   /* fs/tmpfs: of anonymous shared memory and memfds; in no namespace */
   struct mount *anon_mnt;  /* fs/anon.c: where names of memfds and stand-ins of anonymous files live; in no namespace */
+  struct mount *nsfs_mnt;  /* the same for files on namespaces, which can be bind-mounted from it */
   struct super *hostfd_sb; /* fs/hostfd.c: of the inodes of inherited host descriptors; NULL until needed */
   uint64_t mounts_seq;     /* counts changes of the table */
   TAILQ_HEAD(, dentry) lru; /* unused dentries, the least recently used first */

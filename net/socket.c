@@ -1,3 +1,4 @@
+#include "ifreq.h"
 #include "socket.h"
 #include "../core/errno.h"
 #include "../core/task.h"
@@ -59,7 +60,8 @@ static uint32_t sock_poll(struct file *f) {
 
 static long sock_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
   struct socket *s = f->priv;
-  return s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+  long r = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
+  return r == -ENOTTY ? net_ifreq_ioctl(cmd, arg) : r;
 }
 
 static off_t sock_llseek(struct file *f, off_t off, int whence) {

@@ -368,12 +368,45 @@ static const struct synth_ent unix_entries[] = {TEXT("max_dgram_qlen", "512"), {
 static const struct synth_ent net_entries[] = {
     DIR("core", core_entries), DIR("ipv4", ipv4_entries), DIR("ipv6", ipv6_entries), DIR("unix", unix_entries), {0}};
 
-static const struct synth_ent user_entries[] = {
-    TEXT("max_cgroup_namespaces", "0"),   TEXT("max_inotify_instances", "128"),
-    TEXT("max_inotify_watches", "65536"), TEXT("max_ipc_namespaces", "0"),
-    TEXT("max_mnt_namespaces", "1024"),   TEXT("max_net_namespaces", "0"),
-    TEXT("max_pid_namespaces", "0"),      TEXT("max_user_namespaces", "0"),
-    TEXT("max_uts_namespaces", "0"),      {0}};
+/* ---- user: limits of the caller's user namespace; who has CAP_SYS_RESOURCE there may change them ---- */
+static struct user_namespace *user_ns_here(const struct inode *i) {
+  struct user_namespace *u = current_user_ns_borrow();
+  return u ? u : synth_kernel(i)->init_user_ns;
+}
+static int ns_max_alive(struct inode *i) {
+  struct task *t = task_current();
+  i->mode = S_IFREG | (t && !cred_own_cap(t->cred, 24 /* CAP_SYS_RESOURCE */) ? 0444 : 0666);
+  return 1;
+}
+static int ns_max_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%d\n", user_ns_here(i)->max[synth_ent_of(i)->arg]);
+  return 0;
+}
+static ssize_t ns_max_store(struct inode *i, char *buf, size_t n) {
+  char *end;
+  long v = strtol(buf, &end, 10);
+  struct task *t = task_current();
+  if (end == buf || v < 0 || v > INT32_MAX)
+    return -EINVAL;
+  if (!t || !cred_own_cap(t->cred, 24 /* CAP_SYS_RESOURCE */))
+    return -EPERM;
+  user_ns_here(i)->max[synth_ent_of(i)->arg] = (int)v;
+  return (ssize_t)n;
+}
+#define USER_NS(n, kind)                                                                                               \
+  { .name = n, .mode = RW, .show = ns_max_show, .store = ns_max_store, .alive = ns_max_alive, .arg = kind }
+
+static const struct synth_ent user_entries[] = {USER_NS("max_cgroup_namespaces", NS_CGROUP),
+                                                TEXT("max_inotify_instances", "128"),
+                                                TEXT("max_inotify_watches", "65536"),
+                                                USER_NS("max_ipc_namespaces", NS_IPC),
+                                                USER_NS("max_mnt_namespaces", NS_MNT),
+                                                USER_NS("max_net_namespaces", NS_NET),
+                                                USER_NS("max_pid_namespaces", NS_PID),
+                                                USER_NS("max_time_namespaces", NS_TIME),
+                                                USER_NS("max_user_namespaces", NS_USER),
+                                                USER_NS("max_uts_namespaces", NS_UTS),
+                                                {0}};
 static const struct synth_ent tty_entries[] = {TEXT("ldisc_autoload", "0"), TEXT("legacy_tiocsti", "0"), {0}};
 static const struct synth_ent dev_entries[] = {DIR("tty", tty_entries), {0}};
 

@@ -50,6 +50,16 @@ static int parse_number(const char *s, int base, uint32_t *out) {
   return 0;
 }
 
+/* An id of the mounter's user namespace. */
+static int parse_id(const char *val, uint32_t *out, uint32_t (*map)(const struct user_namespace *, uint32_t)) {
+  uint32_t id;
+  int r = parse_number(val, 10, &id);
+  if (r)
+    return r;
+  *out = map(current_user_ns_borrow(), id);
+  return *out == INVALID_ID ? -EINVAL : 0;
+}
+
 static int parse_option(struct tmpfs_sb *ts, const char *key, const char *val, uint64_t ram) {
   static const char *const ignored[] = {"huge", "mpol", "inode32", "inode64", "noswap", "rw", "ro", "seclabel", NULL};
   for (int i = 0; ignored[i]; i++)
@@ -69,9 +79,9 @@ static int parse_option(struct tmpfs_sb *ts, const char *key, const char *val, u
   if (!strcmp(key, "mode"))
     return parse_number(val, 8, &ts->mode);
   if (!strcmp(key, "uid"))
-    return parse_number(val, 10, &ts->uid);
+    return parse_id(val, &ts->uid, make_kuid);
   if (!strcmp(key, "gid"))
-    return parse_number(val, 10, &ts->gid);
+    return parse_id(val, &ts->gid, make_kgid);
   return -EINVAL;
 }
 
@@ -106,9 +116,9 @@ static void show_options(struct tmpfs_sb *ts, bool sized) {
   if (ts->mode != 01777)
     n += snprintf(b + n, sizeof b - (size_t)n, ",mode=%o", ts->mode);
   if (ts->uid)
-    n += snprintf(b + n, sizeof b - (size_t)n, ",uid=%u", ts->uid);
+    n += snprintf(b + n, sizeof b - (size_t)n, ",uid=%u", kuid_here(ts->uid));
   if (ts->gid)
-    snprintf(b + n, sizeof b - (size_t)n, ",gid=%u", ts->gid);
+    snprintf(b + n, sizeof b - (size_t)n, ",gid=%u", kgid_here(ts->gid));
   free(ts->sb->options);
   ts->sb->options = strdup(b[0] ? b + 1 : "");
 }
@@ -166,6 +176,9 @@ int tmpfs_mount(struct kernel *k, const char *options, struct super **out) {
     *ts = (struct tmpfs_sb){
         .sb = sb, .mode = 01777, .max_bytes = blocks_of((off_t)(k->mem_total / 2)), .max_inodes = INODES_DEFAULT_MAX};
     sb->acls = sb->iflags = true;
+    struct task *t = task_current();
+    ts->uid = t ? t->cred->fsuid : 0;
+    ts->gid = t ? t->cred->fsgid : 0;
     r = parse_options(ts, options, k->mem_total);
   }
   if (!r) {
