@@ -115,7 +115,6 @@ int super_reconfigure(struct task *t, struct super *sb, const char *options, boo
 /* ---- fs_types.c ---- */
 #define FS_USERNS_MOUNT 1u /* may be mounted by the owner of a user namespace */
 #define FS_REVEALING 2u    /* … only if what is mounted already shows as much: proc, sysfs */
-#define FS_HIDDEN 4u       /* not in /proc/filesystems */
 struct fs_type {
   const char *name;
   unsigned flags;

@@ -1,5 +1,6 @@
 /* The root of procfs: system-wide files, processes by number, self and thread-self. */
 #include "proc.h"
+#include "../mount.h"
 #include "../../core/errno.h"
 #include "../dev/dev.h"
 #include <stdio.h>
@@ -68,9 +69,16 @@ static int consoles_show(struct inode *i, struct sbuf *b) {
   return 0;
 }
 
-static const char filesystems[] =
-    "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\nnodev\tpipefs\nnodev\tsockfs\n"
-    "nodev\tdevpts\nnodev\tmqueue\nnodev\tcgroup2\nnodev\toverlay\n";
+/* Those that can be mounted, and the two that only the kernel mounts. */
+static int filesystems_show(struct inode *i, struct sbuf *b) {
+  const struct fs_type *ft;
+  (void)i;
+  for (unsigned n = 0; (ft = fs_type_at(n)); n++)
+    sb_printf(b, "nodev\t%s\n", ft->name);
+  sb_puts(b, "nodev\tsockfs\nnodev\tpipefs\n");
+  return 0;
+}
+
 static const char devices[] = "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n"
                               "136 pts\n\nBlock devices:\n";
 static const char cgroups[] = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n"
@@ -86,7 +94,7 @@ static const struct synth_ent root_entries[] = {
     {.name = "cpuinfo", .mode = S_IFREG | 0444, .show = proc_cpuinfo_show},
     {.name = "devices", .mode = S_IFREG | 0444, .text = devices},
     {.name = "diskstats", .mode = S_IFREG | 0444, .text = ""},
-    {.name = "filesystems", .mode = S_IFREG | 0444, .text = filesystems},
+    {.name = "filesystems", .mode = S_IFREG | 0444, .show = filesystems_show},
     {.name = "fs", .mode = S_IFDIR | 0555, .children = empty_dir},
     {.name = "interrupts", .mode = S_IFREG | 0444, .show = proc_interrupts_show},
     {.name = "kmsg", .mode = S_IFREG | 0400, .show = kmsg_show},
