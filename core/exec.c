@@ -8,6 +8,7 @@
 #include "exec_stack.h"
 #include "kernel.h"
 #include <limits.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +178,7 @@ static int new_cred(struct exec *e) {
       return r;
     nosuid = k->hooks.file_mount_flags && (k->hooks.file_mount_flags(e->file) & KERNEL_MS_NOSUID);
   }
-  if (e->t->ptracer)
+  if (e->t->ptracer && !cred_has_cap(e->t->ptracer->cred, CAP_SYS_PTRACE))
     nosuid = true;
   e->cred = cred_exec(e->t->cred, &st, nosuid);
   if (!e->cred)

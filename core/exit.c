@@ -273,8 +273,10 @@ static void zap_pid_ns(struct process *init) {
   if (init == k->init)
     k->shutting_down = true;
   LIST_FOREACH(p, &k->processes, all) {
-    if (p != init && pid_nr_ns(p->pid, ns))
-      process_exit_group(p, SIGKILL);
+    if (p == init || !pid_nr_ns(p->pid, ns))
+      continue;
+    process_exit_group(p, SIGKILL);
+    ptrace_release_exit_stops(p);
   }
   for (;;) {
     reap_zombie_children(init);
@@ -503,8 +505,8 @@ static void take_over_leader(struct task *t) {
   }
   if (old->ptracer)
     waitq_wake_all(&old->ptracer->proc->child_wait, 0);
-  if (t->pt)
-    t->pt->old_tid = old->tid->nr;
+  if (t->ptracer)
+    t->pt->old_tid = ptrace_pid_seen(t, old->tid);
   task_free(old);
 }
 

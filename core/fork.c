@@ -486,7 +486,7 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
   if (t->ptracer && (event || (a->flags & CLONE_PTRACE)) && ptrace_auto_attach(t, c))
     event = 0; /* out of memory: the child goes untraced */
   publish(t, c, a);
-  int nr = pid_vnr(c->tid);
+  int nr = pid_vnr(c->tid), seen = t->ptracer ? ptrace_pid_seen(t, c->tid) : nr;
   struct vfork_wait w = {.done = false};
   waitq_init(&w.q);
   if (a->flags & CLONE_VFORK)
@@ -494,13 +494,13 @@ int64_t task_clone(struct task *t, const struct clone_args_k *a) {
   start_child(c, ctx, thread);
   if (event) {
     ptrace_view(t, true, -ENOSYS);
-    ptrace_event(t, event, (uint64_t)nr);
+    ptrace_event(t, event, (uint64_t)seen);
   }
   if (a->flags & CLONE_VFORK) {
     vfork_wait(t, c, &w);
     if (w.done && ptrace_event_enabled(t, PTRACE_EVENT_VFORK_DONE)) {
       ptrace_view(t, true, -ENOSYS);
-      ptrace_event(t, PTRACE_EVENT_VFORK_DONE, (uint64_t)nr);
+      ptrace_event(t, PTRACE_EVENT_VFORK_DONE, (uint64_t)seen);
     }
   }
   return nr;

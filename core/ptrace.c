@@ -14,6 +14,10 @@ bool ptrace_reparented(const struct task *t) {
   return t->ptracer && t->ptracer->proc != t->proc->parent;
 }
 
+int ptrace_pid_seen(const struct task *t, const struct pid *pid) {
+  return pid_nr_ns(pid, process_pid_ns_borrow(t->ptracer->proc));
+}
+
 static int link_tracee(struct task *c, struct task *tracer) {
   if (!c->pt) {
     c->pt = calloc(1, sizeof *c->pt);
@@ -272,7 +276,7 @@ bool ptrace_notify_tracer(struct task *c, int why) {
     const struct ksigaction *a = &tracer->leader->sighand->action[SIGCHLD - 1];
     if (!stop || (a->handler != (uint64_t)SIG_IGN && !(a->flags & SA_NOCLDSTOP))) {
       siginfo_t info = {.si_signo = SIGCHLD, .si_code = why};
-      info.si_pid = pid_vnr(c->tid);
+      info.si_pid = pid_nr_ns(c->tid, process_pid_ns_borrow(tracer));
       info.si_uid = c->cred->uid;
       info.si_status = cause_status(c, why);
       send_signal_process(tracer, SIGCHLD, &info);

@@ -99,6 +99,7 @@ int ptrace_clone_event(const struct task *t, uint64_t flags, int exit_signal);
 /* c, not yet running, is traced by t's tracer. 0 or -ENOMEM. */
 int ptrace_auto_attach(struct task *t, struct task *c);
 void ptrace_event(struct task *t, int event, uint64_t message);
+int ptrace_pid_seen(const struct task *t, const struct pid *pid); /* as t's tracer sees it; t is traced */
 
 /* ---- others ---- */
 void ptrace_tracer_exits(struct task *tracer);
@@ -106,6 +107,8 @@ void ptrace_tracer_exits(struct task *tracer);
 void ptrace_unlink(struct task *t);
 void ptrace_free(struct task *t);
 void ptrace_trap_notify(struct task *t); /* of a seized tracee: the group stop's state has changed */
+/* The container ends: tasks that trace one another must not wait for one another at their PTRACE_EVENT_EXIT. */
+void ptrace_release_exit_stops(struct process *p);
 /* Is t traced by another process than its parent? */
 bool ptrace_reparented(const struct task *t);
 /* SIGCHLD to the tracer, and whoever waits there looks again. True for a death that nobody will wait for. */

@@ -216,14 +216,15 @@ int64_t ptrace_exec(struct task *t) {
   t->entry_ip = t->entry_sp = 0;
   plat_set_task(t->ctx, t);
   ptrace_forget_regs(pt);
-  pt->forced_tf = pt->told_stub = false;
+  pt->forced_tf = pt->told_stub = pt->watching = false;
+  memset(pt->dr, 0, sizeof pt->dr);
   if (plat_enter_stopped(t->ctx, ip, sp) < 0) {
     process_exit_group(t->proc, SIGKILL);
     return 0;
   }
   if (!t->ptracer)
     return 0;
-  int old = pt->old_tid ? pt->old_tid : pid_vnr(t->tid);
+  int old = pt->old_tid ? pt->old_tid : ptrace_pid_seen(t, t->tid);
   pt->old_tid = 0;
   if (ptrace_event_enabled(t, PTRACE_EVENT_EXEC)) {
     ptrace_view(t, true, -ENOSYS);
@@ -238,7 +239,8 @@ int64_t ptrace_exec(struct task *t) {
 
 void ptrace_exit(struct task *t, int status) {
   struct ptrace *pt = t->pt;
-  if (!ptrace_event_enabled(t, PTRACE_EVENT_EXIT))
+  end_await(pt); /* it did not get that far */
+  if (!ptrace_event_enabled(t, PTRACE_EVENT_EXIT) || t->k->shutting_down)
     return;
   int64_t nr = t->ev.call.nr;
   if (t->ev.type == PLAT_SYSCALL && (nr == __NR_exit || nr == __NR_exit_group))
@@ -247,6 +249,16 @@ void ptrace_exit(struct task *t, int status) {
   pt->killed_again = false;
   ptrace_event(t, PTRACE_EVENT_EXIT, (uint64_t)status);
   pt->exit_stop = false;
+}
+
+void ptrace_release_exit_stops(struct process *p) {
+  struct task *t;
+  LIST_FOREACH(t, &p->threads, thread_link) {
+    if (t->pt && t->pt->exit_stop) {
+      t->pt->killed_again = true;
+      fiber_wake(t->fiber);
+    }
+  }
 }
 
 /* ---- signals and job control ---- */

@@ -20,12 +20,18 @@
 
 struct tracing { /* one request */
   struct task *t, *c;
+  int pid;
   uint64_t addr, data;
 };
 
+/* After anything that may park: another thread of the tracer's may have killed c and waited for it. */
+static int still_there(struct tracing *x) {
+  return ptrace_find(x->t, x->pid, false, &x->c);
+}
+
 /* ---- memory ---- */
 
-static int64_t peek(const struct tracing *x) {
+static int64_t peek(struct tracing *x) {
   uint64_t word;
   struct mm *m = mm_get(x->c->mm);
   ssize_t n = mm_force_read(m, &word, x->addr, sizeof word);
@@ -35,7 +41,7 @@ static int64_t peek(const struct tracing *x) {
   return put_user(x->data, &word) ? -EFAULT : 0;
 }
 
-static int64_t poke(const struct tracing *x) {
+static int64_t poke(struct tracing *x) {
   struct mm *m = mm_get(x->c->mm);
   ssize_t n = mm_force_write(m, x->addr, &x->data, sizeof x->data);
   mm_put(m);
@@ -44,11 +50,11 @@ static int64_t poke(const struct tracing *x) {
 
 /* ---- registers ---- */
 
-static int need_all(const struct tracing *x) {
+static int need_all(struct tracing *x) {
   return ptrace_need(x->t, x->c, PTRACE_PART_REGS | PTRACE_PART_BASES);
 }
 
-static int64_t peek_user(const struct tracing *x) {
+static int64_t peek_user(struct tracing *x) {
   struct regset_gp u;
   uint64_t word = 0;
   if (x->addr & 7 || x->addr >= USER_SIZE)
@@ -65,7 +71,7 @@ static int64_t peek_user(const struct tracing *x) {
   return put_user(x->data, &word) ? -EFAULT : 0;
 }
 
-static int64_t poke_user(const struct tracing *x) {
+static int64_t poke_user(struct tracing *x) {
   struct regset_gp u;
   if (x->addr & 7 || x->addr >= USER_SIZE)
     return -EIO;
@@ -82,7 +88,7 @@ static int64_t poke_user(const struct tracing *x) {
 }
 
 /* The first `len` bytes of a register set. */
-static int64_t get_set(const struct tracing *x, int type, uint64_t to, size_t len) {
+static int64_t get_set(struct tracing *x, int type, uint64_t to, size_t len) {
   struct regset_gp u;
   int err;
   if (type == NT_PRSTATUS) {
@@ -96,18 +102,27 @@ static int64_t get_set(const struct tracing *x, int type, uint64_t to, size_t le
   if (err)
     return err;
   uint8_t fp[FXSAVE_SIZE];
-  if (type == NT_X86_XSTATE)
-    return copy_to_user(to, x->c->pt->fp, len);
+  if (type == NT_X86_XSTATE) {
+    uint8_t *copy = malloc(len + 1);
+    if (!copy)
+      return -ENOMEM;
+    memcpy(copy, x->c->pt->fp, len < x->c->pt->fp_len ? len : x->c->pt->fp_len);
+    err = copy_to_user(to, copy, len);
+    free(copy);
+    return err;
+  }
   memcpy(fp, x->c->pt->fp, sizeof fp);
   memset(fp + 464, 0, sizeof fp - 464);
   return copy_to_user(to, fp, len);
 }
 
-static int64_t set_general(const struct tracing *x, uint64_t from, size_t len) {
+static int64_t set_general(struct tracing *x, uint64_t from, size_t len) {
   struct regset_gp u, old;
   if (copy_from_user(&u, from, len))
     return -EFAULT;
-  int err = need_all(x); /* may park: from here on nothing does */
+  int err = still_there(x);
+  if (!err)
+    err = need_all(x); /* may park: from here on nothing does */
   if (err)
     return err;
   ptrace_get_user_regs(x->c->pt, &old);
@@ -115,7 +130,7 @@ static int64_t set_general(const struct tracing *x, uint64_t from, size_t len) {
   return ptrace_set_user_regs(x->c->pt, &u);
 }
 
-static int64_t set_set(const struct tracing *x, int type, uint64_t from, size_t len) {
+static int64_t set_set(struct tracing *x, int type, uint64_t from, size_t len) {
   if (type == NT_PRSTATUS)
     return set_general(x, from, len);
   int err = ptrace_need(x->t, x->c, PTRACE_PART_FP);
@@ -128,22 +143,26 @@ static int64_t set_set(const struct tracing *x, int type, uint64_t from, size_t 
   if (!b)
     return -ENOMEM;
   memcpy(b, x->c->pt->fp, size);
-  err = copy_from_user(b, from, len) ? -EFAULT : ptrace_set_fp(x->t, x->c, b, size);
+  err = copy_from_user(b, from, len) ? -EFAULT : still_there(x);
+  if (!err)
+    err = ptrace_set_fp(x->t, x->c, b, size);
   free(b);
   return err;
 }
 
 /* PTRACE_GETREGSET, PTRACE_SETREGSET: addr is the note type, data an iovec. */
-static int64_t regset(const struct tracing *x, bool set) {
+static int64_t regset(struct tracing *x, bool set) {
   struct iovec iov;
   if (get_user(&iov, x->data))
     return -EFAULT;
-  int type = (int)x->addr;
+  int type = (int)x->addr, err = still_there(x);
+  if (err)
+    return err;
   size_t size = sizeof(struct regset_gp);
   if (type == NT_PRFPREG) {
     size = FXSAVE_SIZE;
   } else if (type == NT_X86_XSTATE) {
-    int err = ptrace_need(x->t, x->c, PTRACE_PART_FP);
+    err = ptrace_need(x->t, x->c, PTRACE_PART_FP);
     if (err)
       return err;
     size = x->c->pt->fp_len;
@@ -163,24 +182,27 @@ static int64_t regset(const struct tracing *x, bool set) {
 
 /* ---- signals ---- */
 
-static int64_t get_siginfo(const struct tracing *x) {
+static int64_t get_siginfo(struct tracing *x) {
   if (!x->c->pt->info)
     return -EINVAL;
   siginfo_t info = *x->c->pt->info;
   return put_user(x->data, &info) ? -EFAULT : 0;
 }
 
-static int64_t set_siginfo(const struct tracing *x) {
+static int64_t set_siginfo(struct tracing *x) {
   siginfo_t info;
   if (get_user(&info, x->data))
     return -EFAULT;
-  if (!x->c->pt->stopped || !x->c->pt->info)
+  int err = still_there(x);
+  if (err)
+    return err;
+  if (!x->c->pt->info)
     return -EINVAL;
   *x->c->pt->info = info;
   return 0;
 }
 
-static int64_t peek_siginfo(const struct tracing *x) {
+static int64_t peek_siginfo(struct tracing *x) {
   struct ptrace_peeksiginfo_args a;
   if (get_user(&a, x->addr))
     return -EFAULT;
@@ -206,8 +228,8 @@ static int64_t peek_siginfo(const struct tracing *x) {
   return a.nr;
 }
 
-static int64_t signal_mask(const struct tracing *x, bool set) {
-  struct task *c = x->c;
+static int64_t signal_mask(struct tracing *x, bool set) {
+  const struct task *c = x->c;
   sigset64_t mask;
   if (x->addr != sizeof mask)
     return -EINVAL;
@@ -217,8 +239,11 @@ static int64_t signal_mask(const struct tracing *x, bool set) {
   }
   if (get_user(&mask, x->data))
     return -EFAULT;
-  c->blocked = mask & ~SIGSET_KERNEL_ONLY;
-  c->restore_blocked = false;
+  int err = still_there(x);
+  if (err)
+    return err;
+  x->c->blocked = mask & ~SIGSET_KERNEL_ONLY;
+  x->c->restore_blocked = false;
   return 0;
 }
 
@@ -254,7 +279,7 @@ static size_t describe_stop(const struct ptrace *pt, struct ptrace_syscall_info 
   return offsetof(struct ptrace_syscall_info, entry);
 }
 
-static int64_t syscall_info(const struct tracing *x) {
+static int64_t syscall_info(struct tracing *x) {
   int err = ptrace_need(x->t, x->c, PTRACE_PART_REGS);
   if (err)
     return err;
@@ -264,14 +289,14 @@ static int64_t syscall_info(const struct tracing *x) {
   return copy_to_user(x->data, &s, n < x->addr ? n : x->addr) ? -EFAULT : (int64_t)n;
 }
 
-static int64_t event_message(const struct tracing *x) {
+static int64_t event_message(struct tracing *x) {
   uint64_t m = x->c->pt->message;
   return put_user(x->data, &m) ? -EFAULT : 0;
 }
 
 /* ---- the call ---- */
 
-static int64_t arch_prctl_base(const struct tracing *x) {
+static int64_t arch_prctl_base(struct tracing *x) {
   enum { SET_GS = 0x1001, SET_FS, GET_FS, GET_GS };
   int err = need_all(x);
   if (err)
@@ -292,7 +317,7 @@ static int64_t arch_prctl_base(const struct tracing *x) {
   }
 }
 
-static int64_t request(const struct tracing *x, int op) {
+static int64_t request(struct tracing *x, int op) {
   switch (op) {
   case PTRACE_PEEKTEXT:
   case PTRACE_PEEKDATA:
@@ -305,11 +330,11 @@ static int64_t request(const struct tracing *x, int op) {
   case PTRACE_POKEUSR:
     return poke_user(x);
   case PTRACE_GETREGS:
-    return get_set(x, NT_PRSTATUS, x->data, sizeof(struct regset_gp)) ? -EIO : 0;
+    return get_set(x, NT_PRSTATUS, x->data, sizeof(struct regset_gp));
   case PTRACE_SETREGS:
     return set_general(x, x->data, sizeof(struct regset_gp));
   case PTRACE_GETFPREGS:
-    return get_set(x, NT_PRFPREG, x->data, FXSAVE_SIZE) ? -EIO : 0;
+    return get_set(x, NT_PRFPREG, x->data, FXSAVE_SIZE);
   case PTRACE_SETFPREGS:
     return set_set(x, NT_PRFPREG, x->data, FXSAVE_SIZE);
   case PTRACE_GETREGSET:
@@ -344,6 +369,7 @@ static int64_t request(const struct tracing *x, int op) {
     return ptrace_resume(x->c, op, x->data);
   case PTRACE_SECCOMP_GET_FILTER: /* CONFIG_CHECKPOINT_RESTORE is not set */
   case PTRACE_SECCOMP_GET_METADATA:
+    return -EINVAL;
   case GET_THREAD_AREA: /* of 32-bit tracees */
   case SET_THREAD_AREA:
   default:
@@ -353,7 +379,7 @@ static int64_t request(const struct tracing *x, int op) {
 
 SYSCALL_HANDLER(ptrace) {
   int op = (int)a[0], pid = (int)a[1];
-  struct tracing x = {.t = t, .addr = a[2], .data = a[3]};
+  struct tracing x = {.t = t, .pid = pid, .addr = a[2], .data = a[3]};
   if (op == PTRACE_TRACEME)
     return ptrace_traceme(t);
   if (op == PTRACE_ATTACH || op == PTRACE_SEIZE)

@@ -147,7 +147,7 @@ int proc_status_show(struct inode *i, struct sbuf *b) {
     sb_printf(b, "\nUmask:\t%04o", t->fs->umask);
   sb_printf(b, "\nState:\t%c (%s)\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t%d\n", state,
             state_name(state), pid_nr_ns(p->pid, ns), pid_nr_ns(t->tid, ns),
-            p->parent ? pid_nr_ns(p->parent->pid, ns) : 0, t->ptracer ? pid_nr_ns(t->ptracer->proc->pid, ns) : 0);
+            p->parent ? pid_nr_ns(p->parent->pid, ns) : 0, t->ptracer ? pid_nr_ns(t->ptracer->tid, ns) : 0);
   show_ids(b, t, ns);
   struct mm *m = t->mm ? mm_get(t->mm) : NULL;
   if (m)

@@ -31,7 +31,7 @@ static void describe(pid_t p, bool args) {
     say("entry: nr %llu, rax %lld, orig_rax %lld%s", s.entry.nr, r.rax, r.orig_rax,
         args && s.entry.args[0] == r.rdi && s.entry.args[5] == r.r9 ? ", args agree" : "");
   if (s.op == PTRACE_SYSCALL_INFO_EXIT && s.exit.rval == getpid())
-    say("exit: the parent's pid, rax %d orig_rax %lld", r.rax == s.exit.rval, r.orig_rax);
+    say("exit: the parent's pid, rax %d orig_rax %lld", (long long)r.rax == s.exit.rval, r.orig_rax);
   else if (s.op == PTRACE_SYSCALL_INFO_EXIT)
     say("exit: %lld error %d, rax %lld orig_rax %lld, rcx is rip: %d", s.exit.rval, s.exit.is_error, r.rax, r.orig_rax,
         r.rcx == r.rip);

@@ -198,7 +198,7 @@ static void thread_zombie(void) {
   P(PTRACE_CONT, p, 0, 0);
   siginfo_t i = {0};
   waitid(P_PID, a, &i, WEXITED | WNOWAIT | __WALL);
-  say("thread code %d status %d", i.si_code, i.si_status);
+  say("thread code %d", i.si_code);
   usleep(50000);
   see("leader is not dead yet", p, __WALL | WNOHANG);
   see("thread", a, __WALL);
