@@ -138,8 +138,26 @@ static bool take_call(struct task *t, struct plat_call *c, int64_t *ret) {
   return c->nr < 0;
 }
 
+#define HEAD_START_NS 2000000
+
+/*
+ * A debugger lets the threads of a process go on one after the other. The first one's exit_group would be through here
+ * before the debugger's next request, which gdb takes badly; on Linux the first has yet to be scheduled then.
+ */
+static void head_start(struct task *t) {
+  struct task *o;
+  LIST_FOREACH(o, &t->proc->threads, thread_link) {
+    if (o != t && o->ptracer == t->ptracer && o->pt->stopped) {
+      task_sleep(loop_now_exact() + HEAD_START_NS);
+      return;
+    }
+  }
+}
+
 bool ptrace_call_enter(struct task *t, struct plat_call *c, int64_t *ret) {
   struct ptrace *pt = t->pt;
+  if (t->ptracer && c->nr == __NR_exit_group && !(pt->syscalls || pt->sysemu))
+    head_start(t);
   if (!t->ptracer || !(pt->syscalls || pt->sysemu))
     return false;
   bool emulated = pt->sysemu;
@@ -149,6 +167,8 @@ bool ptrace_call_enter(struct task *t, struct plat_call *c, int64_t *ret) {
     *ret = -EINTR;
     return true;
   }
+  if (t->ptracer && c->nr == __NR_exit_group)
+    head_start(t);
   return take_call(t, c, ret) || emulated;
 }
 
