@@ -185,3 +185,29 @@ SYSCALL_HANDLER(faccessat) {
 SYSCALL_HANDLER(faccessat2) {
   return access_call(t, (int)a[0], a[1], (int)a[2], (int)a[3]);
 }
+
+/* ---- ustat: by device number, of what the caller has mounted ---- */
+struct ustat_k { /* struct ustat of the kernel's ABI */
+  int tfree;
+  uint64_t tinode;
+  char fname[6], fpack[6];
+};
+
+SYSCALL_HANDLER(ustat) {
+  struct mount *m;
+  struct super *sb = NULL;
+  TAILQ_FOREACH(m, &t->fs->ns->mounts, ns_link)
+  if ((uint32_t)m->sb->dev == (uint32_t)a[0])
+    sb = m->sb;
+  if (!sb)
+    return -EINVAL;
+  ref_get(&sb->ref); /* statfs() may park */
+  struct statfs st = {0};
+  int r = sb->ops && sb->ops->statfs ? sb->ops->statfs(sb, &st) : -ENOSYS;
+  super_put(sb);
+  struct ustat_k u;
+  memset(&u, 0, sizeof u);
+  u.tfree = (int)st.f_bfree;
+  u.tinode = st.f_ffree;
+  return r ? r : put_user(a[1], &u);
+}
