@@ -20,6 +20,7 @@
  * exec is the exception to "one plat_kill at the end": task_dethread() ends all others, then exec_program() kills the
  * old host process from the one thread that is left, which has a new one by then.
  */
+#include "coredump.h"
 #include "errno.h"
 #include "fiber.h"
 #include "ipc/ipc.h"
@@ -450,6 +451,7 @@ static void finish(struct task *t) {
 void task_exit(struct task *t, int wait_status) {
   struct process *p = t->proc;
   struct process *hold = process_get(p);
+  coredump_join(t);
   if (t->pt)
     ptrace_exit(t, wait_status);
   signal_task_leaves(t);

@@ -5,6 +5,7 @@
  * look again at what may have changed meanwhile, then publish the child and let it run. Until it is published nobody
  * can find it, so undoing is dropping.
  */
+#include "coredump.h"
 #include "errno.h"
 #include "fiber.h"
 #include "ipc/ipc.h"
@@ -129,10 +130,12 @@ struct process *process_alloc(struct kernel *k, struct process *from) {
     memcpy(p->rlim, from->rlim, sizeof p->rlim);
     cpu_limit_update(p);
     p->oom_score_adj = from->oom_score_adj;
+    p->coredump_filter = from->coredump_filter;
     p->thp_disable = from->thp_disable;
     p->mce_kill = from->mce_kill;
   } else {
     rlimits_default(p->rlim, k);
+    p->coredump_filter = COREDUMP_FILTER_DEFAULT;
   }
   return p;
 }

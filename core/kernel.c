@@ -104,6 +104,7 @@ struct kernel *kernel_new(struct loop *l) {
   }
   strcpy(k->init_nsproxy->uts->nodename, "localhost");
   strcpy(k->init_nsproxy->uts->domainname, "(none)");
+  strcpy(k->core_pattern, "core");
   the_kernel = k;
   boot_log(k);
   return k;

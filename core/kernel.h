@@ -46,6 +46,9 @@ struct kernel_hooks {
   void (*mnt_ns_free)(struct ns_common *ns);
   bool (*fs_is_chrooted)(const struct fs_ctx *fs); /* its root is not its mount namespace's */
   bool (*fs_is_shared)(const struct fs_ctx *fs);
+  /* A core file of t's, empty, in t's cwd. And the name of a mapped file as t sees it: its length or -errno. Park. */
+  int (*core_open)(struct task *t, const char *name, struct file **out);
+  ssize_t (*file_name)(struct task *t, struct file *f, char *buf, size_t cap);
   int (*file_stat)(struct file *f, struct stat *st); /* fstat(2), for exec's set-id bits. May park */
 };
 
@@ -101,6 +104,8 @@ struct kernel {
   size_t dmesg_len, dmesg_cap;
 
   struct kernel_sysctl sysctl;
+  char core_pattern[128]; /* kernel.core_pattern */
+  bool core_uses_pid;
   uint64_t aio_nr, aio_max_nr; /* requests that io_setup(2) promised room for; fs.aio-max-nr */
 
   int ncpus;

@@ -2,6 +2,7 @@
  * On the way back to the guest: group stops, default actions, handlers. arch/x86/kernel/signal.c and get_signal() of
  * Linux; signal(7), "Interruption of system calls and library functions by signal handlers".
  */
+#include "coredump.h"
 #include "errno.h"
 #include "fiber.h"
 #include "kernel.h"
@@ -174,14 +175,14 @@ static void handle(struct task *t, int sig, const siginfo_t *info, struct delive
 
 static void die(struct task *t, int sig, const siginfo_t *info) {
   int status = sig;
-  if ((SIGSET_CORE & sigbit(sig)) && task_rlimit(t, RLIMIT_CORE) > 0 && !t->dumpable_off)
-    status |= WCORE;
   if (SIGSET_CORE & sigbit(sig)) {
     debug_log("%s[%d]: killed by signal %d, code %d, address %p", t->comm, t->tid->nr, sig, info->si_code,
               info->si_addr);
     if (sig == SIGSEGV || sig == SIGBUS || sig == SIGILL || sig == SIGFPE)
       klog(t->k, "%s[%d]: signal %d (code %d) at %p", t->comm, t->tid->nr, sig, info->si_code, info->si_addr);
   }
+  if ((SIGSET_CORE & sigbit(sig)) && coredump(t, sig, info))
+    status |= WCORE;
   process_exit_group(t->proc, status);
 }
 

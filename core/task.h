@@ -162,12 +162,12 @@ struct process { /* signal_struct: what all threads of a thread group share */
   struct pid *pid;
   struct task *leader; /* stays until the process is reaped */
   LIST_HEAD(, task) threads;
-  int nthreads;           /* entries of `threads`: with a leader that has exited while others live */
-  int nlive;              /* of those, the ones that have not begun to exit */
-  int nusers;             /* … that may still use their context; with the last one the host process ends */
-  int nunfinished;        /* … that task_exit() has not finished with; with the last one p is a zombie */
-  bool announce_due;      /* a zombie whose parent hears of it when the tracers have waited for its threads */
-  struct process *parent; /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
+  int nthreads;               /* entries of `threads`: with a leader that has exited while others live */
+  int nlive;                  /* of those, the ones that have not begun to exit */
+  int nusers;                 /* … that may still use their context; with the last one the host process ends */
+  int nunfinished;            /* … that task_exit() has not finished with; with the last one p is a zombie */
+  bool announce_due;          /* a zombie whose parent hears of it when the tracers have waited for its threads */
+  struct process *parent;     /* borrowed; NULL for init and for processes that oci/ put in (their ppid is 0) */
   struct task *parent_thread; /* of `parent`: made this child, or has inherited it from a thread that ended. Borrowed */
   LIST_HEAD(, process) children;
   LIST_ENTRY(process) sibling;
@@ -212,6 +212,8 @@ struct process { /* signal_struct: what all threads of a thread group share */
   void *posix_timers;
   void *cpu_limit; /* core/cpu_limit.c: RLIMIT_CPU is set */
   int oom_score_adj;
+  struct coredump *coredump; /* core/coredump.c: one of its threads writes a core file */
+  unsigned coredump_filter;  /* /proc/PID/coredump_filter; of the mm in Linux */
   bool thp_disable, io_flusher;
   int mce_kill; /* PR_MCE_KILL_GET's */
 };

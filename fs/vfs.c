@@ -283,7 +283,43 @@ static bool fs_is_shared(const struct fs_ctx *f) {
   return f->ref.n > 1;
 }
 
+/* do_coredump(): a regular file of the task's own with one name. */
+static int core_open(struct task *t, const char *name, struct file **out) {
+  struct open_how_k how = {.flags = O_CREAT | O_RDWR | O_NOFOLLOW | O_NONBLOCK, .mode = 0600};
+  struct stat st;
+  struct file *f;
+  int err = vfs_open(t, AT_FDCWD, name, &how, &f);
+  if (err)
+    return err;
+  struct path p = {f->mnt, f->dentry};
+  err = vfs_fgetattr(f, &st, NULL);
+  if (!err && (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != t->cred->fsuid))
+    err = -EPERM;
+  if (!err)
+    err = vfs_truncate(t, &p, 0);
+  if (err)
+    file_put(f);
+  else
+    *out = f;
+  return err;
+}
+
+static ssize_t file_name(struct task *t, struct file *f, char *buf, size_t cap) {
+  if (!f->dentry || !f->mnt || f->anon_name)
+    return -ENOENT;
+  struct path p = {f->mnt, f->dentry};
+  char *tmp = malloc(PATH_MAX);
+  const char *s = tmp ? vfs_path_string(t, &p, tmp, PATH_MAX) : NULL;
+  ssize_t n = s && strlen(s) < cap ? (ssize_t)strlen(s) : -ENAMETOOLONG;
+  if (n >= 0)
+    memcpy(buf, s, (size_t)n + 1);
+  free(tmp);
+  return n;
+}
+
 void vfs_install_hooks(struct kernel *k) {
+  k->hooks.core_open = core_open;
+  k->hooks.file_name = file_name;
   k->hooks.open_exec = open_exec;
   k->hooks.shm_file = shm_file;
   k->hooks.file_mount_flags = file_mount_flags;

@@ -1,5 +1,6 @@
 /* /proc/PID and /proc/PID/task/TID: what is in them, and the small files. */
 #include "proc.h"
+#include "../../core/coredump.h"
 #include "../../core/errno.h"
 #include <linux/capability.h>
 #include <stdio.h>
@@ -111,6 +112,27 @@ static ssize_t oom_adj_store(struct inode *i, char *buf, size_t n) {
   if (!parse_long(buf, &v) || v < -17 || v > 15)
     return -EINVAL;
   return set_oom(i, v == 15 ? 1000 : v * 1000 / 17, n);
+}
+
+/* ---- coredump_filter ---- */
+static int coredump_filter_show(struct inode *i, struct sbuf *b) {
+  struct task *t = proc_task_borrow(i);
+  if (!t)
+    return -ESRCH;
+  if (t->mm)
+    sb_printf(b, "%08x\n", t->proc->coredump_filter);
+  return 0;
+}
+static ssize_t coredump_filter_store(struct inode *i, char *buf, size_t n) {
+  struct task *t = proc_task_borrow(i);
+  char *end;
+  unsigned long v = strtoul(buf, &end, 0);
+  if (end == buf)
+    return -EINVAL;
+  if (!t)
+    return -ESRCH;
+  t->proc->coredump_filter = (unsigned)v & COREDUMP_FILTER_ALL;
+  return (ssize_t)n;
 }
 
 /* ---- others ---- */
@@ -260,6 +282,10 @@ static struct waitq *mounts_wq(struct inode *i) {
       {.name = "numa_maps", .mode = S_IFREG | 0444, .show = proc_numa_maps_show, .allow = proc_allow},                 \
       {.name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store},                       \
       {.name = "oom_score", .mode = S_IFREG | 0444, .show = oom_score_show},                                           \
+      {.name = "coredump_filter",                                                                                      \
+       .mode = S_IFREG | 0644,                                                                                         \
+       .show = coredump_filter_show,                                                                                   \
+       .store = coredump_filter_store},                                                                                \
       {.name = "oom_score_adj", .mode = S_IFREG | 0644, .show = oom_score_adj_show, .store = oom_score_adj_store},     \
       {.name = "pagemap", .mode = S_IFREG | 0400, .open = proc_pagemap_open, .allow = proc_allow},                     \
       {.name = "personality", .mode = S_IFREG | 0400, .show = personality_show, .allow = proc_allow},                  \

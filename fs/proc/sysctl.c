@@ -50,6 +50,23 @@ static ssize_t domainname_store(struct inode *i, char *buf, size_t n) {
   struct uts_namespace *u = uts_here(i);
   return set_name(u->domainname, sizeof u->domainname, buf, n);
 }
+/* A pattern that starts with a pipe is kept, and no core is written: there is no place to run the helper in. */
+static int core_pattern_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%s\n", synth_kernel(i)->core_pattern);
+  return 0;
+}
+static ssize_t core_pattern_store(struct inode *i, char *buf, size_t n) {
+  struct kernel *k = synth_kernel(i);
+  return set_name(k->core_pattern, sizeof k->core_pattern, buf, n);
+}
+static int core_uses_pid_show(struct inode *i, struct sbuf *b) {
+  sb_printf(b, "%d\n", synth_kernel(i)->core_uses_pid);
+  return 0;
+}
+static ssize_t core_uses_pid_store(struct inode *i, char *buf, size_t n) {
+  synth_kernel(i)->core_uses_pid = strtol(buf, NULL, 10) != 0;
+  return (ssize_t)n;
+}
 static int osrelease_show(struct inode *i, struct sbuf *b) {
   sb_printf(b, "%s\n", synth_kernel(i)->uts.release);
   return 0;
@@ -122,8 +139,8 @@ static const struct synth_ent kernel_entries[] = {
     TEXT("acct", "4\t2\t30"),
     TEXT("cad_pid", "1"),
     TEXT("cap_last_cap", "40"),
-    TEXT("core_pattern", "core"),
-    TEXT("core_uses_pid", "0"),
+    {.name = "core_pattern", .mode = RW, .show = core_pattern_show, .store = core_pattern_store},
+    {.name = "core_uses_pid", .mode = RW, .show = core_uses_pid_show, .store = core_uses_pid_store},
     {.name = "domainname", .mode = RW, .show = domainname_show, .store = domainname_store},
     TEXT("dmesg_restrict", "0"),
     {.name = "hostname", .mode = RW, .show = hostname_show, .store = hostname_store},
