@@ -120,6 +120,8 @@ SYSCALL_HANDLER(splice) {
     return -EBADF;
   if (!file_is_pipe(in) && !file_is_pipe(out))
     return -EINVAL;
+  if (!in->ops->read || !out->ops->write) /* directories, too */
+    return -EINVAL;
   if ((a[1] && file_is_pipe(in)) || (a[3] && file_is_pipe(out)))
     return -ESPIPE;
   if ((a[1] && get_user(&ioff, a[1])) || (a[3] && get_user(&ooff, a[3])))
@@ -166,8 +168,8 @@ SYSCALL_HANDLER(vmsplice) {
   return r;
 }
 
-static int check_copy(struct file *in, struct file *out, off_t ioff, off_t ooff, size_t len) {
-  off_t iend, oend;
+/* generic_copy_file_checks(): *len is cut to what there is to copy. */
+static int check_copy(struct file *in, struct file *out, off_t ioff, off_t ooff, size_t *len) {
   if (!in->inode || !out->inode)
     return -EINVAL;
   if (S_ISDIR(in->inode->mode) || S_ISDIR(out->inode->mode))
@@ -176,11 +178,16 @@ static int check_copy(struct file *in, struct file *out, off_t ioff, off_t ooff,
     return -EINVAL;
   if (!file_can_read(in) || !file_can_write(out) || (out->flags & O_APPEND))
     return -EBADF;
+  uint64_t from = (uint64_t)ioff, to = (uint64_t)ooff, end;
+  if (__builtin_add_overflow(from, *len, &end) || __builtin_add_overflow(to, *len, &end))
+    return -EOVERFLOW;
   if (ioff < 0 || ooff < 0)
     return -EINVAL;
-  if (__builtin_add_overflow(ioff, (off_t)len, &iend) || __builtin_add_overflow(ooff, (off_t)len, &oend))
-    return -EOVERFLOW;
-  return in->inode == out->inode && oend > ioff && ooff < iend ? -EINVAL : 0;
+  if (in->inode != out->inode)
+    return 0;
+  uint64_t size = (uint64_t)in->inode->size, left = from < size ? size - from : 0;
+  *len = *len < left ? *len : left;
+  return to + *len > from && to < from + *len ? -EINVAL : 0;
 }
 
 SYSCALL_HANDLER(copy_file_range) {
@@ -194,7 +201,7 @@ SYSCALL_HANDLER(copy_file_range) {
   if (a[5])
     return -EINVAL;
   size_t len = a[4] < (uint64_t)MAX_RW_COUNT_K ? a[4] : (uint64_t)MAX_RW_COUNT_K;
-  int64_t r = check_copy(in, out, ioff, ooff, len);
+  int64_t r = check_copy(in, out, ioff, ooff, &len);
   if (r)
     return r;
   r = copy_loop(t, in, a[1] ? &ioff : &in->pos, out, a[3] ? &ooff : &out->pos, len);
