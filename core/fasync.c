@@ -39,7 +39,7 @@ static void urge(const struct file *f, struct process *p) {
 void file_signal_urgent(const struct file *f) {
   struct kernel *k = kernel_current();
   int who = f->owner_pid;
-  struct pid *pid = who ? pid_find_borrow(k, who < 0 ? -who : who) : NULL;
+  struct pid *pid = who ? pid_find_ns_borrow(k->init_pid_ns, who < 0 ? -who : who) : NULL;
   struct process *p;
   if (pid && who > 0 && pid->process)
     urge(f, pid->process);
@@ -52,7 +52,7 @@ void file_signal_urgent(const struct file *f) {
 void file_signal_owner(const struct file *f, int fd, int code, uint32_t events) {
   struct kernel *k = kernel_current();
   int who = f->owner_pid;
-  struct pid *pid = who ? pid_find_borrow(k, who < 0 ? -who : who) : NULL;
+  struct pid *pid = who ? pid_find_ns_borrow(k->init_pid_ns, who < 0 ? -who : who) : NULL;
   struct process *p;
   if (!pid)
     return;

@@ -81,7 +81,7 @@ struct file {
                              priv or static */
   uint64_t anon_ino;      /* st_ino and the N of the above */
   struct epitem_list *epitems;    /* fs/epoll.c's: who watches this file */
-  int owner_pid, owner_sig;       /* F_SETOWN, F_SETSIG */
+  int owner_pid, owner_sig;       /* F_SETOWN (a number of the initial pid namespace), F_SETSIG */
   uint32_t owner_uid, owner_euid; /* who called F_SETOWN */
   struct fasync *fasync;          /* core/fasync.c: O_ASYNC is on */
   void *locks;                    /* fs/locks.c's */

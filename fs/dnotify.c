@@ -63,7 +63,7 @@ int dnotify_set(struct task *t, struct file *f, int fd, unsigned long arg) {
   dn->mask |= events_of(arg);
   dn->multishot |= !!(arg & DN_MULTISHOT);
   if (!f->owner_pid) {
-    f->owner_pid = pid_vnr(t->proc->pid);
+    f->owner_pid = t->proc->pid->nr;
     f->owner_uid = t->cred->uid;
     f->owner_euid = t->cred->euid;
   }

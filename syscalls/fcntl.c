@@ -57,12 +57,18 @@ static int64_t lock_call(struct task *t, struct file *f, int fd, int cmd, uint64
 static int64_t set_owner(struct task *t, struct file *f, int who) {
   if (who == INT_MIN)
     return -EINVAL;
-  if (who && !pid_find_borrow(t->k, who < 0 ? -who : who))
+  struct pid *pid = who ? pid_find_borrow(t->k, who < 0 ? -who : who) : NULL;
+  if (who && !pid)
     return -ESRCH;
-  f->owner_pid = who;
+  f->owner_pid = !pid ? 0 : who < 0 ? -pid->nr : pid->nr;
   f->owner_uid = t->cred->uid;
   f->owner_euid = t->cred->euid;
   return 0;
+}
+
+static int owner_here(const struct task *t, const struct file *f) {
+  int who = f->owner_pid;
+  return who < 0 ? -pid_nr_here(t->k, -who) : pid_nr_here(t->k, who);
 }
 
 struct owner_ex {
@@ -72,7 +78,8 @@ struct owner_ex {
 static int64_t owner_ex(struct task *t, struct file *f, int cmd, uint64_t uptr) {
   struct owner_ex o;
   if (cmd == F_GETOWN_EX_K) {
-    o = (struct owner_ex){f->owner_pid < 0 ? 2 : 1, f->owner_pid < 0 ? -f->owner_pid : f->owner_pid};
+    int who = owner_here(t, f);
+    o = (struct owner_ex){f->owner_pid < 0 ? 2 : 1, who < 0 ? -who : who};
     return put_user(uptr, &o);
   }
   if (get_user(&o, uptr))
@@ -128,7 +135,7 @@ static int64_t fcntl_open(struct task *t, struct file *f, int fd, int cmd, uint6
   case F_OFD_SETLKW:
     return lock_call(t, f, fd, cmd, arg);
   case F_GETOWN:
-    return f->owner_pid;
+    return owner_here(t, f);
   case F_SETOWN:
     return set_owner(t, f, (int)arg);
   case F_SETOWN_EX_K:
