@@ -52,6 +52,10 @@ static void init_side(int fd) {
   show("kill -1", kill(-1, SIGTERM));
   show("nobody", kill(77, 0));
   show("clone parent", clone_new(CLONE_PARENT));
+  int go[2]; /* the orphan speaks when its parent's end has been told */
+  char b;
+  if (pipe(go))
+    _exit(9);
   pid_t c = fork();
   if (!c) {
     printf("child: %d of %d\n", getpid(), getppid());
@@ -60,6 +64,8 @@ static void init_side(int fd) {
     if (!g) {
       while (getppid() != 1)
         usleep(1000);
+      if (read(go[0], &b, 1) != 1)
+        _exit(9);
       printf("orphan: %d of %d\n", getpid(), getppid());
       fflush(stdout);
       _exit(6);
@@ -67,6 +73,8 @@ static void init_side(int fd) {
     _exit(5);
   }
   done(c);
+  if (write(go[1], "x", 1) != 1)
+    _exit(9);
   int st;
   pid_t o = wait(&st);
   printf("reaped %d: %d\n", o, WEXITSTATUS(st));
