@@ -438,7 +438,7 @@ START_TEST(mounts) {
   ck_assert_int_eq(vfs_umount(vfs, vfs->init_ns, m, 0), 0);
   path_put(&p);
   int n = vfs->init_ns->nmounts;
-  ck_assert_int_eq(vfs_unshare_ns(vfs, t->fs, k->init_user_ns), 0);
+  ck_assert_int_eq(vfs_unshare_ns(vfs, t->fs, v.k->init_user_ns), 0);
   ck_assert_int_eq(t->fs->ns->nmounts, n);
   ck_assert_int_eq(vfs_lookup(t, AT_FDCWD, "/b/m/d", 0, &p), 0);
   ck_assert(p.mnt->ns == t->fs->ns);

@@ -1,3 +1,4 @@
+#include "../../core/user.h"
 #include "proc_util.h"
 #include <string.h>
 #include <sys/wait.h>
@@ -11,6 +12,11 @@ static struct kernel *k;
 static void setup(void) {
   k = util_kernel(&init);
   child = util_child(init);
+}
+
+static int queued_by(const struct task *t) {
+  const struct user *u = user_find_borrow(t->k, t->cred->uid);
+  return u ? u->nsigqueued : 0;
 }
 
 static void handler(struct task *t, int sig, uint64_t h, uint64_t flags, sigset64_t mask) {
@@ -33,7 +39,7 @@ START_TEST(real_time_signals_queue) {
     ck_assert_int_eq(send_signal_process(child->proc, RT1, &q), 0);
     ck_assert_int_eq(send_signal_process(child->proc, SIGUSR1, &s), 0);
   }
-  ck_assert_int_eq(child->proc->nsigqueued, 4);
+  ck_assert_int_eq(queued_by(child), 4);
   ck_assert_int_eq(signal_dequeue(child, ~0ull, &info), SIGUSR1);
   ck_assert_int_eq(info.si_value.sival_int, 0); /* the first stays, later ones merge */
   for (int i = 0; i < 3; i++) {
@@ -41,7 +47,7 @@ START_TEST(real_time_signals_queue) {
     ck_assert_int_eq(info.si_value.sival_int, i);
   }
   ck_assert_int_eq(signal_dequeue(child, ~0ull, &info), 0);
-  ck_assert_int_eq(child->proc->nsigqueued, 0);
+  ck_assert_int_eq(queued_by(child), 0);
 }
 END_TEST
 

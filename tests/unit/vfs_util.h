@@ -17,6 +17,8 @@ struct vt {
 
 static inline void vt_setup(struct vt *v, const char *options) {
   memset(v, 0, sizeof *v);
+  v->task.cred = cred_new();
+  v->task.cred->cap_eff = v->task.cred->cap_prm = ~0ull;
   v->k = kernel_new(NULL);
   ck_assert_ptr_nonnull(v->k);
   if (!v->k->vfs)
@@ -34,8 +36,6 @@ static inline void vt_setup(struct vt *v, const char *options) {
     v->proc.rlim[i] = (struct rlimit){RLIM_INFINITY, RLIM_INFINITY};
   v->task.fs = fs_ctx_new(&root);
   v->task.files = fdtable_new();
-  v->task.cred = cred_new();
-  v->task.cred->cap_eff = v->task.cred->cap_prm = ~0ull;
 }
 
 static inline void vt_user(struct vt *v, uint32_t uid, uint32_t gid) {
