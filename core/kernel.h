@@ -11,6 +11,7 @@
 struct futex_table;
 struct user;
 struct ipc_namespace;
+struct net_namespace;
 struct vfs;
 struct net;
 struct plat;
@@ -32,6 +33,9 @@ struct kernel_hooks {
   /* /proc/net/FILE ("tcp", "dev", …) and /sys/class/net ("class/eth0/mtu", …), printed by net/ through put(). -ENOENT:
    * it has nothing to say of that. Must not park. */
   int (*net_proc)(struct kernel *k, const char *file, void (*put)(void *arg, const void *p, size_t n), void *arg);
+  /* The half of a network namespace that is net/'s (net_namespace.stack): made with it, ended with it. 0 or -errno. */
+  int (*net_ns_init)(struct net_namespace *ns);
+  void (*net_ns_fini)(struct net_namespace *ns);
   /* To the receive queue of a netlink socket, as from the kernel: mq_notify(3) uses one. n 0: only says whether f is
    * one: -ENOTSOCK, -EINVAL. Does not park. */
   int (*netlink_push)(struct file *f, const void *p, size_t n);
@@ -57,7 +61,7 @@ struct kernel_hooks {
 /* Values of /proc/sys that can be changed, and that somebody obeys. */
 struct kernel_sysctl {
   int overcommit_memory, overcommit_ratio, overcommit_kbytes; /* vm.*: core/mm_commit.c */
-  int max_map_count;           /* vm.max_map_count, as far as it lies below MAX_AREAS */
+  int max_map_count;                                          /* vm.max_map_count, as far as it lies below MAX_AREAS */
   int unprivileged_port_start; /* net.ipv4.ip_unprivileged_port_start: bind() below needs CAP_NET_BIND_SERVICE */
   int local_port_range[2];     /* net.ipv4.ip_local_port_range: for ephemeral ports, both inclusive */
   int somaxconn;               /* net.core.somaxconn: listen()'s backlog is cut to it */
@@ -65,7 +69,7 @@ struct kernel_sysctl {
   int ip_default_ttl;          /* net.ipv4.ip_default_ttl */
   int protected_symlinks, protected_hardlinks, protected_fifos, protected_regular; /* fs.*: as Debian sets them */
   int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
-  int lease_break_time, leases_enable; /* fs.*: seconds, on or off; set by kernel_new() */
+  int lease_break_time, leases_enable;                               /* fs.*: seconds, on or off; set by kernel_new() */
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
   { 0, 50, 0, 65530, 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }

@@ -36,6 +36,8 @@ struct loop {
   int hot_fd;
   void (*hot_fn)(void *arg, short revents);
   void *hot_arg;
+  bool (*turn_end)(void *arg);
+  void *turn_arg;
 };
 
 static __thread struct loop *current_loop;
@@ -153,6 +155,22 @@ void loop_set_hot(struct loop *l, int fd, void (*fn)(void *arg, short revents), 
   l->hot_arg = arg;
 }
 
+void loop_set_turn_end(struct loop *l, bool (*fn)(void *arg), void *arg) {
+  l->turn_end = fn;
+  l->turn_arg = arg;
+}
+
+/* What one turn causes in the next may cause more, for ever: events from outside get their chance in between. */
+#define TURN_END_ROUNDS 4
+static bool end_turn(struct loop *l) {
+  for (int i = 0; l->turn_end && i < TURN_END_ROUNDS; i++) {
+    if (!l->turn_end(l->turn_arg))
+      return false;
+    fiber_run_queue();
+  }
+  return l->turn_end != NULL;
+}
+
 static void wait_hot(struct loop *l, const struct timespec *timeout) {
   if (io_uring_sq_ready(&l->ring))
     io_uring_submit(&l->ring);
@@ -167,17 +185,17 @@ static void wait_hot(struct loop *l, const struct timespec *timeout) {
     l->hot_fn(l->hot_arg, p[1].revents);
 }
 
-static void wait_events(struct loop *l) {
+static void wait_events(struct loop *l, bool busy) {
   struct io_uring_cqe *cqe;
   struct timer *t = RB_MIN(timer_tree, &l->timers);
   int64_t left = t ? t->deadline - l->now : 0;
-  if (left < 0)
+  if (left < 0 || busy)
     left = 0;
   struct __kernel_timespec kts = {left / 1000000000, left % 1000000000};
   struct timespec ts = {kts.tv_sec, kts.tv_nsec};
   if (l->hot_fd >= 0)
-    wait_hot(l, t ? &ts : NULL);
-  else if (t)
+    wait_hot(l, t || busy ? &ts : NULL);
+  else if (t || busy)
     io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &kts, NULL);
   else
     io_uring_submit_and_wait(&l->ring, 1);
@@ -203,9 +221,10 @@ void loop_run(struct loop *l) {
     fiber_run_queue();
     run_timers(l);
     fiber_run_queue();
+    bool busy = end_turn(l);
     if (l->stop)
       break;
-    wait_events(l);
+    wait_events(l, busy);
     reap_completions(l);
   }
   l->stop = false;

@@ -49,6 +49,10 @@ void loop_poll_del(struct loop *l, struct loop_poll *p); /* after this p may be 
  */
 void loop_set_hot(struct loop *l, int fd, void (*fn)(void *arg, short revents), void *arg);
 
+/* Called when a turn ends, before the loop waits; true: there may be more, so do not wait for long. It may wake fibers;
+ * they run first. NULL: none. */
+void loop_set_turn_end(struct loop *l, bool (*fn)(void *arg), void *arg);
+
 /* ---- timers ---- */
 struct timer {
   RB_ENTRY(timer) link;

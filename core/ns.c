@@ -73,6 +73,10 @@ static void release(struct ns_common *ns) {
   case NS_IPC:
     ipc_ns_clear((struct ipc_namespace *)ns);
     break;
+  case NS_NET:
+    if (ns->k->hooks.net_ns_fini)
+      ns->k->hooks.net_ns_fini((struct net_namespace *)ns);
+    break;
   case NS_CGROUP:
     free(((struct cgroup_namespace *)ns)->root);
     break;
@@ -125,6 +129,16 @@ static struct cgroup_namespace *cgroup_new(struct user_namespace *owner, const s
   struct cgroup_namespace *n = alloc(owner, NS_CGROUP, sizeof *n, err);
   if (n && old && old->root)
     n->root = strdup(old->root);
+  return n;
+}
+
+static struct net_namespace *net_new(struct user_namespace *owner, int *err) {
+  struct net_namespace *n = alloc(owner, NS_NET, sizeof *n, err);
+  const struct kernel_hooks *h = &owner->ns.k->hooks;
+  if (n && h->net_ns_init && (*err = h->net_ns_init(n))) {
+    ns_put(&n->ns);
+    return NULL;
+  }
   return n;
 }
 
@@ -191,7 +205,7 @@ int nsproxy_unshare(struct task *t, uint64_t flags, struct user_namespace *owner
   if (!err && (flags & CLONE_NEWCGROUP))
     REPLACE(p->cgroup, cgroup_new(owner, p->cgroup, &err));
   if (!err && (flags & CLONE_NEWNET))
-    REPLACE(p->net, alloc(owner, NS_NET, sizeof *p->net, &err));
+    REPLACE(p->net, net_new(owner, &err));
   if (!err && (flags & CLONE_NEWTIME))
     REPLACE(p->time_for_children, time_new(owner, p->time, &err));
   if (err) {
@@ -255,7 +269,7 @@ int ns_boot(struct kernel *k) {
   k->init_user_ns = u;
   k->init_nsproxy = p;
   p->uts = uts_new(u, NULL, &err);
-  p->net = err ? NULL : alloc(u, NS_NET, sizeof *p->net, &err);
+  p->net = err ? NULL : net_new(u, &err);
   p->time = err ? NULL : time_new(u, NULL, &err);
   p->cgroup = err ? NULL : cgroup_new(u, NULL, &err);
   if (!err)

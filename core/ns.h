@@ -133,7 +133,7 @@ struct pid_namespace *current_pid_ns_borrow(void);
 bool pid_ns_contains(const struct pid_namespace *a, const struct pid_namespace *b); /* a is b or above it */
 /* The number as seen in ns, 0: not visible there. pid NULL gives 0. */
 int pid_nr_ns(const struct pid *p, const struct pid_namespace *ns);
-int pid_vnr(const struct pid *p); /* as the caller sees it */
+int pid_vnr(const struct pid *p);          /* as the caller sees it */
 int pid_nr_here(struct kernel *k, int nr); /* … of a number in the initial namespace */
 struct pid *pid_find_ns_borrow(struct pid_namespace *ns, int nr);
 /* Processes in ns or below, `but` aside. */
@@ -148,6 +148,7 @@ struct net_namespace {
   struct ns_common ns;
   bool lo_up;           /* the loopback interface */
   void *abstract_names; /* net/unix.c's: sockets by abstract name, each of which holds the namespace */
+  void *stack;          /* net/stack.h's: devices, addresses, routes, …; NULL: there is none (a unit test) */
 };
 struct time_namespace {
   struct ns_common ns;

@@ -1,6 +1,7 @@
 /* Boot: platform, loop, kernel, filter; then, on a fiber, the container. */
 #include "boot.h"
 #include "../net/socket.h"
+#include "../net/stack.h"
 #include "../core/fiber.h"
 #include "../core/loop.h"
 #include "../fs/gofer/gofer.h"
@@ -210,6 +211,11 @@ static int make_kernel(struct sentry *s, char *why, size_t cap) {
   rc = vfs_init(s->k);
   if (rc) {
     snprintf(why, cap, "the file system cannot be set up: %s", strerror(-rc));
+    return -1;
+  }
+  rc = net_boot(s->k);
+  if (rc) {
+    snprintf(why, cap, "the network cannot be set up: %s", strerror(-rc));
     return -1;
   }
   s->k->hooks.syscall = syscall_dispatch;

@@ -1,0 +1,195 @@
+/* Network namespaces' stacks: see stack.h. And the end of a turn: the backlog, deferred work, flushes. */
+#include "stack.h"
+#include "../core/errno.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define TURN_ROUNDS 8 /* packets that answer packets, before the loop has its turn again */
+
+/* ---- subsystems ---- */
+
+__attribute__((weak)) int ip_stack_init(struct net_stack *st);
+__attribute__((weak)) void ip_stack_fini(struct net_stack *st);
+__attribute__((weak)) void ip_netdev_event(struct netdev *d, enum netdev_event ev);
+__attribute__((weak)) int inet_stack_init(struct net_stack *st);
+__attribute__((weak)) void inet_stack_fini(struct net_stack *st);
+__attribute__((weak)) void inet_netdev_event(struct netdev *d, enum netdev_event ev);
+__attribute__((weak)) int rtnetlink_stack_init(struct net_stack *st);
+__attribute__((weak)) void rtnetlink_stack_fini(struct net_stack *st);
+__attribute__((weak)) void rtnetlink_netdev_event(struct netdev *d, enum netdev_event ev);
+__attribute__((weak)) int packet_stack_init(struct net_stack *st);
+__attribute__((weak)) void packet_stack_fini(struct net_stack *st);
+__attribute__((weak)) void packet_netdev_event(struct netdev *d, enum netdev_event ev);
+
+/* In the order in which they begin; they end in the opposite one. lo is last: the others are to hear of it. */
+static const enum net_subsystem order[] = {NET_NETLINK, NET_IP, NET_INET, NET_PACKET, NET_LO};
+static const struct net_subsystem_ops subsystems[NET_SUBSYSTEMS] = {
+    [NET_LO] = {lo_init},
+    [NET_IP] = {ip_stack_init, ip_stack_fini, ip_netdev_event},
+    [NET_INET] = {inet_stack_init, inet_stack_fini, inet_netdev_event},
+    [NET_NETLINK] = {rtnetlink_stack_init, rtnetlink_stack_fini, rtnetlink_netdev_event},
+    [NET_PACKET] = {packet_stack_init, packet_stack_fini, packet_netdev_event},
+};
+
+void net_event(struct netdev *d, enum netdev_event ev) {
+  /* What is torn down goes in the opposite order: sockets before addresses, and rtnetlink tells the world last. */
+  bool down = ev == NETDEV_DOWN || ev == NETDEV_UNREGISTER;
+  for (unsigned i = 0; i < NET_SUBSYSTEMS; i++) {
+    const struct net_subsystem_ops *s = &subsystems[order[down ? NET_SUBSYSTEMS - 1 - i : i]];
+    if (s->event)
+      s->event(d, ev);
+  }
+}
+
+/* ---- namespaces ---- */
+
+static void stop_subsystems(struct net_stack *st, unsigned n) {
+  while (n--)
+    if (subsystems[order[n]].fini)
+      subsystems[order[n]].fini(st);
+}
+
+/* The launcher's devices go back to the initial namespace, as hardware does; what guests made ends. */
+static void drop_devices(struct net_stack *st) {
+  struct net_namespace *init = st->ns->ns.k->init_nsproxy->net;
+  struct netdev *d;
+  while ((d = TAILQ_LAST(&st->devs, netdev_list))) {
+    if (d != st->lo && !d->ops->kind && init != st->ns && net_stack_of(init) && !netdev_move(d, init))
+      continue;
+    netdev_unlist(d);
+  }
+}
+
+static void stack_free(struct net_namespace *ns) {
+  struct net_stack *st = ns->stack;
+  if (!st)
+    return;
+  drop_devices(st);
+  stop_subsystems(st, NET_SUBSYSTEMS);
+  ns->stack = NULL;
+  free(st);
+}
+
+static int stack_new(struct net_namespace *ns) {
+  struct net_stack *st = calloc(1, sizeof *st);
+  if (!st)
+    return -ENOMEM;
+  st->ns = ns;
+  TAILQ_INIT(&st->devs);
+  ns->stack = st;
+  for (unsigned i = 0; i < NET_SUBSYSTEMS; i++) {
+    const struct net_subsystem_ops *s = &subsystems[order[i]];
+    int rc = s->init ? s->init(st) : 0;
+    if (rc) {
+      drop_devices(st);
+      stop_subsystems(st, i);
+      ns->stack = NULL;
+      free(st);
+      return rc;
+    }
+  }
+  return 0;
+}
+
+struct net_namespace *net_current_ns_borrow(void) {
+  struct task *t = task_current();
+  struct nsproxy *p = t && t->nsproxy ? t->nsproxy : kernel_current()->init_nsproxy;
+  return p->net;
+}
+
+/* ---- the end of a turn ---- */
+
+void net_defer(struct net *n, struct net_deferred *d) {
+  if (d->queued)
+    return;
+  d->queued = true;
+  TAILQ_INSERT_TAIL(&n->deferred, d, link);
+}
+
+void net_defer_cancel(struct net *n, struct net_deferred *d) {
+  if (!d->queued)
+    return;
+  d->queued = false;
+  TAILQ_REMOVE(&n->deferred, d, link);
+}
+
+static void run_deferred(struct net *n) {
+  struct net_deferred *d;
+  while ((d = TAILQ_FIRST(&n->deferred))) {
+    TAILQ_REMOVE(&n->deferred, d, link);
+    d->queued = false;
+    d->fn(d);
+  }
+}
+
+static void receive_backlog(struct net *n) {
+  struct pbuf *p;
+  /* Only what is there now: answers to it wait for the next round. */
+  for (unsigned left = n->nbacklog; left && (p = STAILQ_FIRST(&n->backlog)); left--) {
+    STAILQ_REMOVE_HEAD(&n->backlog, link);
+    n->nbacklog--;
+    p->dev->backlog--;
+    netdev_rx(p->dev, p);
+  }
+}
+
+bool net_rx_end(struct kernel *k) {
+  struct net *n = k->net;
+  bool any = false;
+  for (int i = 0; n && i < TURN_ROUNDS && (!STAILQ_EMPTY(&n->backlog) || !TAILQ_EMPTY(&n->deferred)); i++) {
+    any = true;
+    receive_backlog(n);
+    run_deferred(n);
+  }
+  while (n && n->flush.n) {
+    struct netdev *d = n->flush.v[--n->flush.n];
+    d->flush_due = false;
+    d->ops->flush(d);
+  }
+  return any;
+}
+
+static bool turn_end(void *arg) {
+  return net_rx_end(arg);
+}
+
+/* ---- boot ---- */
+
+int net_boot(struct kernel *k) {
+  struct net *n = calloc(1, sizeof *n);
+  if (!n)
+    return -ENOMEM;
+  n->k = k;
+  TAILQ_INIT(&n->deferred);
+  STAILQ_INIT(&n->backlog);
+  if (getrandom(n->secret, sizeof n->secret, 0) != sizeof n->secret) {
+    free(n);
+    return -EAGAIN;
+  }
+  k->net = n;
+  k->hooks.net_ns_init = stack_new;
+  k->hooks.net_ns_fini = stack_free;
+  if (k->loop)
+    loop_set_turn_end(k->loop, turn_end, k);
+  int rc = stack_new(k->init_nsproxy->net);
+  if (rc) {
+    net_shutdown(k);
+    return rc;
+  }
+  return netdev_set_flags(net_stack_of(k->init_nsproxy->net)->lo, IFF_UP, IFF_UP);
+}
+
+void net_shutdown(struct kernel *k) {
+  struct net *n = k->net;
+  if (!n)
+    return;
+  stack_free(k->init_nsproxy->net);
+  if (k->loop)
+    loop_set_turn_end(k->loop, NULL, NULL);
+  k->hooks.net_ns_init = NULL;
+  k->net = NULL;
+  pbuf_queue_free(&n->backlog);
+  free(n->flush.v);
+  free(n);
+}
