@@ -99,8 +99,8 @@ static void emit(struct plat_ctx *c, const struct plat_event *ev) {
 
 /* A guess (stub_abi.h) is to the kernel a request for memory anywhere; finish() sees whether it was right. */
 static bool is_guess(const struct seccomp_data *d) {
-  return d->nr == __NR_mmap && (d->args[3] & ~(uint64_t)STUB_MAP_STACK) == STUB_MAP_FLAGS && d->args[4] == UINT64_MAX &&
-         d->args[5] == 0 && !(d->args[1] & 4095) && !(d->args[2] & ~7ull);
+  return d->nr == __NR_mmap && (d->args[3] & ~(uint64_t)STUB_MAP_STACK) == STUB_MAP_FLAGS &&
+         (uint32_t)d->args[4] == UINT32_MAX && d->args[5] == 0 && !(d->args[1] & 4095) && !(d->args[2] & ~7ull);
 }
 
 /* Before exit_group: the host's count of the process, into its own slot. It tells the guest nothing that we would not.

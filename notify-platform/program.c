@@ -264,9 +264,10 @@ static void finish(struct plat_ctx *c, bool set_rax, int64_t ret) {
     int nr;
     uint64_t a[6];
     order_regs(&c->pending[0], -1, &nr, a);
-    if (nr == __NR_mmap)
+    if (nr == __NR_mmap) {
       a[3] |= c->call.arg[3] & STUB_MAP_STACK;
-    else
+      a[4] = c->call.arg[4]; /* a descriptor of -1 by its lower half: the upper one is whatever the guest left there */
+    } else
       memcpy(a, c->call.arg, sizeof a); /* with what is in the registers that the call does not use */
     prog_expect(c, nr, a);              /* for a second notification of the same call */
     c->next = 1;

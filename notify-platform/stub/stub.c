@@ -361,9 +361,9 @@ static long trapped_mmap(struct stub_slot *s, long a, long b, long c, long d, lo
   uint64_t len = (b + 4095ul) & ~4095ul, guess = s->map_below - len;
   /* MAP_PRIVATE | MAP_ANONYMOUS, with or without MAP_STACK, anywhere; nothing in the other arguments that the guess
    * would not tell the Sentry, and with it a seccomp filter of the guest's */
-  if (!a && (d & ~STUB_MAP_STACK) == 0x22 && !(c & ~7l) && e == -1 && !f && len == (uint64_t)b && len &&
+  if (!a && (d & ~STUB_MAP_STACK) == 0x22 && !(c & ~7l) && (int)e == -1 && !f && len == (uint64_t)b && len &&
       len < s->map_below && guess >= 0x10000) {
-    long r = stub_syscall(__NR_mmap, guess, len, c, STUB_MAP_FLAGS | (d & STUB_MAP_STACK), -1, 0);
+    long r = stub_syscall(__NR_mmap, guess, len, c, STUB_MAP_FLAGS | (d & STUB_MAP_STACK), e, 0);
     if (r < 0 && r > -4096)
       return stub_syscall(STUB_REPORT, 0, r, 1, 0, 0, 0);
     return map_anonymous(s, r, len, c);
