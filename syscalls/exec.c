@@ -1,4 +1,5 @@
 /* execve(2), execveat(2): open the file and copy the vectors in; core/exec.c does the rest. */
+#include "../core/area.h"
 #include "../core/errno.h"
 #include "../core/kernel.h"
 #include "../core/mm.h"
@@ -46,7 +47,8 @@ static struct window *window_for(struct windows *ws, uint64_t addr) {
   struct window *w = &ws->w[ws->next];
   ws->next = (ws->next + 1) % NWINDOWS;
   w->at = PAGE_DOWN(addr);
-  w->len = copy_from_user_partial(w->buf, w->at, WINDOW);
+  uint64_t max = mm_addr_max(), room = max > w->at ? max - w->at : 0; /* without ASLR the stack ends there */
+  w->len = copy_from_user_partial(w->buf, w->at, room < WINDOW ? room : WINDOW);
   return addr - w->at < w->len ? w : NULL;
 }
 

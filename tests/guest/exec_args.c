@@ -1,5 +1,6 @@
 /* execve of static, static-PIE and dynamic programs: arguments, environment, empty strings, many and long arguments. */
 #include "guest.h"
+#include <sys/personality.h>
 int main(void) {
   char *env[] = {"G_ONE=1", "G_EMPTY=", "NOT_SHOWN=x", "G_UTF=\xc3\xa4", NULL};
   const char *kinds[] = {"args", "args_static_pie", "args_dynamic"};
@@ -24,6 +25,10 @@ int main(void) {
     char buf[10];
     read_file("out", buf, sizeof buf);
     say("[%s]", buf);
+  }
+  CHILD("from a stack that is not randomized") {
+    personality(ADDR_NO_RANDOMIZE);
+    execle("/bin/sh", "sh", "-c", "exec /bin/sh -c 'echo deeper $LAST'", NULL, (char *[]){"PATH=/bin", "LAST=z", NULL});
   }
   CHILD("argument of 131071 bytes") {
     char *s = malloc(200000);
