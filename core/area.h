@@ -40,6 +40,10 @@ uint64_t area_gap_down(struct mm *m, uint64_t len, uint64_t lo);
 /* The lowest in [lo, hi), or 0. */
 uint64_t area_gap_up(const struct mm *m, uint64_t len, uint64_t lo, uint64_t hi);
 
+/* Is any of [start, end) under mseal(2)? */
+bool area_any_sealed(struct mm *m, uint64_t start, uint64_t end);
+/* How many of len bytes from addr come before the first AREA_SECRET. */
+size_t area_open_to_others(struct mm *m, uint64_t addr, size_t len);
 /* Pages of [start, end) that are mapped. */
 uint64_t area_pages_in(const struct mm *m, uint64_t start, uint64_t end);
 static inline uint64_t area_pages(const struct area *a) {

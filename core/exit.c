@@ -553,6 +553,7 @@ void task_exec_reset(struct task *t) {
   timers_exec(p);
   t->clear_child_tid = t->set_child_tid = 0;
   t->robust_list = 0;
+  t->dispatch = (struct user_dispatch){0};
   t->rseq = (struct rseq_reg){0};
   uint64_t all[2] = {0};
   for (int i = 0; i < t->k->ncpus && i < 128; i++)

@@ -31,6 +31,7 @@ struct file_ops {
   /* What mmap() below gives may have to be read from a disk or a network when touched (files of the gofer's), unlike
    * memfds. */
   bool may_block_mmap;
+  bool secret; /* memfd_secret(2): only shared mappings, locked, closed to other processes and debuggers */
   /* pos: where; the operation advances *pos. &f->pos itself when the call uses the shared position. Files that do not
    * seek ignore it. NULL op: -EINVAL. Both may park; with u->nonblock they return -EAGAIN instead. A count, 0 for end
    * of file, or -errno; short counts as in Linux. */

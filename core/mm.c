@@ -147,12 +147,14 @@ ssize_t mm_read(struct mm *m, void *dst, uint64_t addr, size_t len) {
   if (!m || !m->as)
     return -ESRCH;
   mm_prefault(m, addr, len);
-  return plat_read(m->as, dst, addr, len);
+  size_t n = area_open_to_others(m, addr, len);
+  return n || !len ? plat_read(m->as, dst, addr, n) : -EFAULT;
 }
 
 ssize_t mm_write(struct mm *m, uint64_t addr, const void *src, size_t len) {
   if (!m || !m->as)
     return -ESRCH;
   mm_prefault(m, addr, len);
-  return plat_write(m->as, addr, src, len);
+  size_t n = area_open_to_others(m, addr, len);
+  return n || !len ? plat_write(m->as, addr, src, n) : -EFAULT;
 }

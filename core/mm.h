@@ -49,6 +49,8 @@ struct area { /* vm_area_struct */
 #define AREA_DONTDUMP 4
 #define AREA_HUGEPAGE 8
 #define AREA_NOHUGEPAGE 16
+#define AREA_SEALED 32 /* mseal(2) */
+#define AREA_SECRET 64 /* memfd_secret(2): nobody reads it from outside */
 
 struct mm {
   ref_t ref;          /* tasks that use it */
@@ -70,6 +72,7 @@ struct mm {
   int nareas;
   int lock_future;             /* mlockall(MCL_FUTURE): MAP_LOCKED for new areas, else 0 */
   bool lock_on_fault;          /* … with MCL_ONFAULT: not brought in at once */
+  bool has_secret;             /* some area is or was AREA_SECRET */
   bool aslr_off;               /* personality(ADDR_NO_RANDOMIZE) at exec */
   uint64_t gap_from, gap_hole; /* no gap above gap_from (below mmap_top) is larger than gap_hole: see area.c */
   struct mm_moved {            /* the last mremap that moved, kept to undo it if the host refuses */
@@ -103,6 +106,7 @@ int64_t mm_munmap(struct task *t, uint64_t addr, uint64_t len);
 int64_t mm_mprotect(struct task *t, uint64_t addr, uint64_t len, int prot);
 int64_t mm_mremap(struct task *t, uint64_t old, uint64_t old_len, uint64_t new_len, int flags, uint64_t new_addr);
 int64_t mm_brk(struct task *t, uint64_t brk);
+int64_t mm_seal(struct task *t, uint64_t addr, uint64_t len, unsigned long flags); /* mseal(2); mm_seal.c */
 int64_t mm_madvise(struct task *t, uint64_t addr, uint64_t len, int advice);
 /* The host refused an order after the map was changed (PLAT_ORDER_FAILED): forget the range. What the call returns
  * instead. */

@@ -75,10 +75,26 @@ static int new_marks(int have, int advice) {
   return have;
 }
 
+/* What changes contents: not for sealed memory that cannot be written either. can_madv_modify() */
+static bool discards(int advice) {
+  switch (advice) {
+  case MADV_FREE:
+  case MADV_DONTNEED:
+  case MADV_DONTNEED_LOCKED:
+  case MADV_REMOVE:
+  case MADV_DONTFORK:
+  case MADV_WIPEONFORK:
+    return true;
+  }
+  return false;
+}
+
 /* May this area get it? 0 or -errno. */
 static int allowed(const struct area *a, int advice) {
   if (area_special(a) && advice != MADV_NORMAL)
     return -EINVAL;
+  if ((a->advice & AREA_SEALED) && discards(advice) && !(a->flags & MAP_SHARED) && !(a->prot & PROT_WRITE) && !a->file)
+    return -EPERM;
   switch (advice) {
   case MADV_DONTNEED:
   case MADV_COLD:
@@ -188,7 +204,7 @@ static int64_t lock_range(struct task *t, struct mm *m, uint64_t start, uint64_t
   if (m->nareas + 2 >= mm_max_areas() || area_split_at(m, start) || area_split_at(m, end))
     return -ENOMEM;
   for (a = mm_find_next_borrow(m, start); a && a->start < end; a = RB_NEXT(area_tree, &m->areas, a))
-    if (!area_special(a))
+    if (!area_special(a) && !(a->advice & AREA_SECRET))
       area_set_flags(m, a, lock ? a->flags | MAP_LOCKED : a->flags & ~MAP_LOCKED);
   area_merge(m, start, end, dead);
   return r;
@@ -207,7 +223,7 @@ static uint64_t unlocked_pages(struct mm *m, uint64_t start, uint64_t end) {
 static int populate(struct task *t, struct mm *m, uint64_t start, uint64_t end) {
   int r = 0;
   for (struct area *a = mm_find_next_borrow(m, start); a && a->start < end; a = RB_NEXT(area_tree, &m->areas, a)) {
-    if (area_special(a) || a->kind == AREA_STACK)
+    if (area_special(a) || a->kind == AREA_STACK || (a->advice & AREA_SECRET))
       continue;
     if (!(a->prot & (PROT_READ | PROT_WRITE))) {
       r = -ENOMEM;
@@ -274,7 +290,7 @@ int64_t mm_mlockall(struct task *t, int flags) {
   if ((flags & MCL_CURRENT) || !flags) {
     struct area *a;
     RB_FOREACH(a, area_tree, &m->areas) {
-      if (!area_special(a))
+      if (!area_special(a) && !(a->advice & AREA_SECRET))
         area_set_flags(m, a, flags ? a->flags | MAP_LOCKED : a->flags & ~MAP_LOCKED);
     }
     area_merge(m, 0, UINT64_MAX, &dead);

@@ -27,7 +27,7 @@ static size_t reachable(struct mm *m, uint64_t addr, size_t len, bool write) {
   uint64_t at = addr, end = addr + len < addr ? UINT64_MAX : addr + len;
   while (at < end) {
     struct area *a = mm_find_borrow(m, at);
-    if (!a || a->kind == AREA_VVAR)
+    if (!a || a->kind == AREA_VVAR || (a->advice & AREA_SECRET))
       break;
     /* Write into what the guest may not write: only where that makes a copy. */
     if (write && !(a->prot & PROT_WRITE) && (a->flags & MAP_SHARED))

@@ -58,6 +58,8 @@ static int back_area(struct area *a, struct file *f, uint64_t len, int prot, int
   a->kind = AREA_ANON;
   if (f) {
     off_t host_off = off;
+    if (f->ops->secret && !(flags & MAP_SHARED))
+      return -EINVAL;
     int fd = f->ops->mmap(f, prot, flags & (MAP_SHARED | MAP_PRIVATE), off, len, &host_off);
     if (fd >= 0) {
       a->file = f;
@@ -65,6 +67,10 @@ static int back_area(struct area *a, struct file *f, uint64_t len, int prot, int
       a->off = off;
       a->host_fd = fd;
       a->host_off = host_off;
+      if (f->ops->secret) {
+        a->advice |= AREA_SECRET | AREA_DONTDUMP;
+        a->flags |= MAP_LOCKED;
+      }
       return 0;
     }
     if (fd != MMAP_ANON)
@@ -140,6 +146,8 @@ static int64_t choose_checked(struct mm *m, uint64_t addr, uint64_t len, int fla
 
 /* Locked memory is brought in at once, unless locked by mlockall(MCL_ONFAULT). */
 static bool populates(const struct mm *m, const struct area *a, int flags) {
+  if (a->advice & AREA_SECRET)
+    return false;
   if (flags & MAP_POPULATE)
     return !(flags & MAP_NONBLOCK);
   return (a->flags & MAP_LOCKED) && ((flags & MAP_LOCKED) || !m->lock_on_fault);
@@ -152,6 +160,8 @@ static int64_t map_locked(struct task *t, struct mm *m, struct area *tmpl, uint6
   uint64_t start = (uint64_t)at, end = start + len, replaced = 0;
   if (flags & MAP_FIXED)
     replaced = area_pages_in(m, start, end);
+  if (replaced && area_any_sealed(m, start, end))
+    return -EPERM;
   bool data = area_is_data(tmpl->prot, tmpl->flags, tmpl->kind);
   if (!mm_may_expand(t, m, len / PAGE_SIZE - replaced, data) || m->nareas >= mm_max_areas() ||
       mm_overcommits(t, len, tmpl->prot, tmpl->flags, tmpl->kind))
@@ -161,6 +171,7 @@ static int64_t map_locked(struct task *t, struct mm *m, struct area *tmpl, uint6
     if (r < 0)
       return r;
   }
+  m->has_secret |= tmpl->advice & AREA_SECRET;
   struct area *dead = NULL;
   int r = replaced ? area_cut(m, start, end, &dead) : 0;
   tmpl->start = start;
@@ -253,6 +264,8 @@ static int64_t unmap_locked(struct task *t, struct mm *m, uint64_t start, uint64
     return 0;
   if (range_has_special(m, start, end))
     return -EINVAL;
+  if (area_any_sealed(m, start, end))
+    return -EPERM;
   if (a->start < start && a->end > end && m->nareas >= mm_max_areas())
     return -ENOMEM;
   int r = area_cut(m, start, end, dead);
@@ -290,6 +303,10 @@ static int protect_check(struct task *t, struct mm *m, uint64_t start, uint64_t 
     }
     if (area_special(a) || (prot & ~a->max_prot)) {
       r = -EACCES;
+      break;
+    }
+    if (a->advice & AREA_SEALED) {
+      r = -EPERM;
       break;
     }
     uint64_t stop = a->end < *end ? a->end : *end;

@@ -187,6 +187,9 @@ static int64_t remap_locked(struct remap *r) {
   bool fixed = r->flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
   if (!a || area_special(a))
     return -EFAULT;
+  if (area_any_sealed(r->m, r->old, r->old + (r->old_len ? r->old_len : 1)) ||
+      ((r->flags & MREMAP_FIXED) && area_any_sealed(r->m, r->new_addr, r->new_addr + r->new_len)))
+    return -EPERM;
   if (!fixed && r->new_len <= r->old_len) {
     if (mm_check_mapped(r->m, r->old, r->old_len) && r->new_len == r->old_len)
       return -EFAULT;

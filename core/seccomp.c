@@ -299,8 +299,7 @@ static void log_verdict(struct task *t, int nr, uint32_t verdict) {
        rank(verdict) <= (int32_t)SECCOMP_RET_KILL_THREAD ? SIGSYS : 0, nr, verdict & SECCOMP_RET_ACTION_FULL);
 }
 
-/* The host's notification of a call that went through the stub names the stub's instruction, not the guest's. */
-static uint64_t guest_ip(struct task *t, const struct plat_call *c) {
+uint64_t task_call_ip(struct task *t, const struct plat_call *c) {
   struct plat_regs r;
   if (c->ip < plat_layout(t->k->plat)->max || plat_get_regs(t->ctx, &r))
     return c->ip;
@@ -309,7 +308,7 @@ static uint64_t guest_ip(struct task *t, const struct plat_call *c) {
 
 static void trap(struct task *t, const struct plat_call *c, uint16_t reason) {
   siginfo_t info = {.si_signo = SIGSYS, .si_code = SYS_SECCOMP_CODE, .si_errno = reason};
-  info.si_call_addr = (void *)guest_ip(t, c);
+  info.si_call_addr = (void *)task_call_ip(t, c);
   info.si_syscall = (int)c->nr;
   info.si_arch = AUDIT_ARCH_X86_64;
   force_signal(t, SIGSYS, &info);
@@ -394,7 +393,7 @@ bool seccomp_enter(struct task *t, struct plat_call *c, int64_t *ret) {
   memcpy(d.args, c->arg, sizeof d.args);
   ref_get(&chain->ref); /* over the parks */
   if (chain->needs_ip)
-    d.instruction_pointer = guest_ip(t, c);
+    d.instruction_pointer = task_call_ip(t, c);
   uint32_t verdict = judge(chain, &d, &by);
   bool go;
   if ((verdict & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_TRACE)

@@ -54,6 +54,14 @@ bool seccomp_enter(struct task *t, struct plat_call *c, int64_t *ret);
 /* rt_sigreturn, which the platform has carried out already: the filter can only end the task now. */
 void seccomp_sigreturn(struct task *t);
 
+/* The host's notification of a call that went through the stub names the stub's instruction; this is the guest's. */
+uint64_t task_call_ip(struct task *t, const struct plat_call *c);
+
+/* Syscall user dispatch, core/user_dispatch.c. The prctl: 0 or -errno. */
+int user_dispatch_set(struct task *t, uint64_t mode, uint64_t start, uint64_t len, uint64_t selector);
+/* True: the call is not made but signalled (t->dispatch.on); *ret as seccomp_enter's. May park. */
+bool user_dispatch_enter(struct task *t, const struct plat_call *c, int64_t *ret);
+
 /* ---- listeners: core/seccomp_notify.c ---- */
 /* f, not yet attached, gets a listener, which holds a reference to f. */
 int seccomp_listener_new(struct seccomp_filter *f, struct seccomp_listener **out);

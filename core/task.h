@@ -143,10 +143,15 @@ struct task {
   struct task *ptracer;
   struct seccomp_filter *seccomp; /* counted, and used; core/seccomp.h */
   int seccomp_mode;               /* SECCOMP_MODE_* */
-  struct ptrace *pt;              /* as a tracee: core/ptrace.h. NULL: never traced */
-  LIST_HEAD(, ptrace) tracees;    /* as a tracer */
-  bool ptrace_trap;               /* a ptrace stop is due; counts as a pending signal */
-  bool stop_uncounted;            /* stop_wanted joins a stop that is complete: stop_count does not hold it */
+  struct user_dispatch {          /* prctl(PR_SET_SYSCALL_USER_DISPATCH): core/user_dispatch.c */
+    bool on;
+    uint64_t start, len; /* calls from there are made */
+    uint64_t selector;   /* 0: none, all others become SIGSYS */
+  } dispatch;
+  struct ptrace *pt;           /* as a tracee: core/ptrace.h. NULL: never traced */
+  LIST_HEAD(, ptrace) tracees; /* as a tracer */
+  bool ptrace_trap;            /* a ptrace stop is due; counts as a pending signal */
+  bool stop_uncounted;         /* stop_wanted joins a stop that is complete: stop_count does not hold it */
   void *posix_cpu;
 };
 

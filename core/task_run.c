@@ -45,6 +45,9 @@ static int64_t traced_call(struct task *t) {
 }
 
 static int64_t make_call(struct task *t) {
+  int64_t ret;
+  if (t->dispatch.on && user_dispatch_enter(t, &t->ev.call, &ret))
+    return ret;
   return t->pt ? traced_call(t) : filtered_call(t);
 }
 

@@ -103,7 +103,7 @@ struct inode {
   bool dead;  /* a directory that was removed: nothing can be created or found in it */
   struct acl *acl, *default_acl; /* fs/acl.c: owned; NULL: the mode says it all */
   unsigned iflags;               /* FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL, FS_NOATIME_FL: ioctl_iflags(2) */
-  bool linkable; /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
+  bool linkable;                 /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
 };
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
 static inline struct inode *inode_get(struct inode *i) {
@@ -129,14 +129,14 @@ struct super {
   struct dentry *root; /* counted */
   char *options;       /* shown in /proc/mounts after rw/ro; "" if none */
   bool readonly;
-  bool acls;           /* its inodes have POSIX ACLs, kept by the VFS: fs/acl.h */
-  bool iflags;         /* … and flags: fs/fileattr.c */
-  bool fixed_readonly; /* read-only for the sandbox as a whole: no remount changes that */
+  bool acls;                      /* its inodes have POSIX ACLs, kept by the VFS: fs/acl.h */
+  bool iflags;                    /* … and flags: fs/fileattr.c */
+  bool fixed_readonly;            /* read-only for the sandbox as a whole: no remount changes that */
   struct user_namespace *user_ns; /* counted: whose mount made it; NULL: the initial one */
-  unsigned sbflags;    /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: only shown */
-  int writers;         /* files open for writing */
-  int nmounts;         /* mounts of it that are in a namespace */
-  const void *key;     /* of file systems that exist once per key (sysfs, cgroup2): super_find() */
+  unsigned sbflags;               /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: only shown */
+  int writers;                    /* files open for writing */
+  int nmounts;                    /* mounts of it that are in a namespace */
+  const void *key;                /* of file systems that exist once per key (sysfs, cgroup2): super_find() */
   LIST_ENTRY(super) all;
   bool volatile_links; /* targets of symlinks change (procfs): ask every time */
   struct vfs *vfs;
@@ -160,16 +160,16 @@ struct mount {
   int writers;  /* files open for writing through it: it cannot become read-only */
   /* mount*.c's */
   TAILQ_ENTRY(mount) ns_link;
-  struct mount_ns *ns;              /* NULL: detached */
+  struct mount_ns *ns;                /* NULL: detached */
   TAILQ_HEAD(mounts, mount) children; /* mounted in this one, in the order of mounting; one per dentry */
   TAILQ_ENTRY(mount) child_link;
   struct peer_group *peers;  /* shared with those; NULL: not shared */
   struct peer_group *master; /* receives from those; NULL: no slave */
   LIST_ENTRY(mount) peer_link, slave_link;
   bool unbindable;
-  bool locked;        /* must not be moved or unmounted by itself: it hides what is below it */
+  bool locked;               /* must not be moved or unmounted by itself: it hides what is below it */
   unsigned char expiry_mark; /* 1: MNT_EXPIRE saw it unused; any use clears it. 2: by the caller in progress */
-  struct mount *copy; /* while a tree is copied */
+  struct mount *copy;        /* while a tree is copied */
 };
 /* Never used twice: statx(2), listmount(2). */
 static inline uint64_t mount_unique_id(const struct mount *m) {
@@ -328,9 +328,9 @@ struct mount_ns {
   struct mount *root;
   struct mounts mounts; /* in the order of mounting */
   int nmounts;
-  bool anon;               /* of open_tree(2), fsmount(2): no process is in it */
-  uint64_t seq;            /* namespaces made later have higher ones */
-  uint64_t event;          /* counts changes of the table */
+  bool anon;      /* of open_tree(2), fsmount(2): no process is in it */
+  uint64_t seq;   /* namespaces made later have higher ones */
+  uint64_t event; /* counts changes of the table */
   LIST_ENTRY(mount_ns) all;
 };
 struct vfs {
@@ -394,6 +394,9 @@ int ramfs_mount(struct kernel *k, const char *options, struct super **out); /* m
 /* `name` is what /proc/PID/fd shows: "memfd:NAME" gives "/memfd:NAME (deleted)". Open for reading and writing,
  * mode 0777. seals_allowed: MFD_ALLOW_SEALING and MFD_NOEXEC_SEAL of memfd_create(2), or 0. */
 int tmpfs_anon_file(struct kernel *k, size_t len, const char *name, unsigned seals_allowed, struct file **out);
+int tmpfs_secret_file(struct kernel *k, struct file **out); /* memfd_secret(2) */
+/* cachestat(2): the five counts of struct cachestat; -EINVAL if f is of no tmpfs. */
+int tmpfs_cachestat(struct file *f, const uint64_t range[2], uint64_t out[5]);
 /* F_ADD_SEALS, F_GET_SEALS; -EINVAL if f is of no tmpfs. */
 int tmpfs_add_seals(struct file *f, unsigned seals);
 int tmpfs_get_seals(struct file *f);

@@ -74,6 +74,7 @@ static const int plain[] = {
     ALLOW(mremap),
     ALLOW(madvise),
     ALLOW(mincore),
+    451 /* cachestat: of memfds */,
     ALLOW(brk),
     /* time, randomness, who we are, accounting */
     ALLOW(clock_gettime),

@@ -105,7 +105,47 @@ SYSCALL_HANDLER(memfd_create) {
   return fd_install(t->files, f, 0, flags & MFD_CLOEXEC_K);
 }
 
-/* Protection keys: as on a CPU without them. */
+/* memfd_secret(flags) */
+SYSCALL_HANDLER(memfd_secret) {
+  if ((unsigned)a[0] & ~(unsigned)O_CLOEXEC)
+    return -EINVAL;
+  AUTO_FILE f = NULL;
+  int r = tmpfs_secret_file(t->k, &f);
+  return r ? r : fd_install(t->files, f, 0, a[0] & O_CLOEXEC);
+}
+
+SYSCALL_HANDLER(mseal) {
+  return mm_seal(t, a[0], a[1], a[2]);
+}
+
+/* Who may learn what is cached: can_do_cachestat() */
+static bool may_cachestat(struct task *t, struct file *f) {
+  const struct inode *i = f->inode;
+  if (file_can_write(f) || !i)
+    return true;
+  return t->cred->fsuid == i->uid || cred_has_cap(t->cred, 3 /* CAP_FOWNER */) ||
+         !vfs_permission(t, f->mnt, f->inode, W_OK);
+}
+
+/* cachestat(fd, range, result, flags). Files of other file systems are overlay's, whose own cache is always empty. */
+SYSCALL_HANDLER(cachestat) {
+  uint64_t range[2], out[5];
+  AUTO_FILE f = fd_file(t->files, (int)a[0]);
+  if (!f)
+    return -EBADF;
+  if (get_user(&range, a[1]))
+    return -EFAULT;
+  if (!may_cachestat(t, f))
+    return -EPERM;
+  if ((unsigned)a[3])
+    return -EINVAL;
+  int r = tmpfs_cachestat(f, range, out);
+  if (r && r != -EINVAL)
+    return r;
+  return put_user(a[2], &out) ? -EFAULT : 0;
+}
+
+/* Protection keys: as on a CPU without them. A CPU that has them would need PKRU in the stub's hands. */
 SYSCALL_HANDLER(pkey_alloc) {
   return a[0] || (a[1] & ~3ull) ? -EINVAL : -ENOSPC;
 }

@@ -61,6 +61,35 @@ SYSCALL_HANDLER(mount) {
   return r ? r : do_mount(t, &at, source, type, data, flags);
 }
 
+/* sysfs(2): the file systems by number. */
+SYSCALL_HANDLER(sysfs) {
+  const struct fs_type *ft;
+  unsigned n = 0;
+  switch ((int)a[0]) {
+  case 1: {
+    int err = 0;
+    AUTO_NAME name = getname_user(a[1], &err);
+    if (!name)
+      return err;
+    for (; (ft = fs_type_at(n)); n++)
+      if (!strcmp(ft->name, name))
+        return n;
+    return -EINVAL;
+  }
+  case 2:
+    ft = a[1] <= UINT32_MAX ? fs_type_at((unsigned)a[1]) : NULL;
+    if (!ft)
+      return -EINVAL;
+    return copy_to_user(a[2], ft->name, strlen(ft->name) + 1) ? -EFAULT : 0;
+  case 3:
+    while (fs_type_at(n))
+      n++;
+    return n;
+  default:
+    return -EINVAL;
+  }
+}
+
 SYSCALL_HANDLER(umount2) {
   int flags = (int)a[1];
   if (flags & ~(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW))

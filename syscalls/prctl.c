@@ -2,6 +2,7 @@
 #include "../core/errno.h"
 #include "../core/kernel.h"
 #include "../core/uaccess.h"
+#include "../core/seccomp.h"
 #include "seccomp.h"
 #include "table.h"
 #include <linux/capability.h>
@@ -13,7 +14,8 @@
 #define PR_GET_AUXV 0x41555856
 #endif
 
-#define DUMP_USER 1 /* SUID_DUMP_USER: as any process of its user's */
+#define PR_SET_SYSCALL_USER_DISPATCH_K 59 /* Linux 5.11 */
+#define DUMP_USER 1                       /* SUID_DUMP_USER: as any process of its user's */
 
 static int64_t set_name(struct task *t, uint64_t addr) {
   char name[sizeof t->comm] = {0};
@@ -243,6 +245,8 @@ SYSCALL_HANDLER(prctl) {
     return io_flusher(t, a);
   case PR_GET_SECCOMP:
     return t->seccomp_mode;
+  case PR_SET_SYSCALL_USER_DISPATCH_K:
+    return user_dispatch_set(t, a[1], a[2], a[3], a[4]);
   case PR_SET_SECCOMP:
     return seccomp_prctl(t, a[1], a[2]);
   case PR_GET_TID_ADDRESS:
@@ -253,6 +257,37 @@ SYSCALL_HANDLER(prctl) {
     /* PR_SET_MM, PR_SET_VMA and the rest: as a kernel built without them. */
     return prctl_cred(t, a);
   }
+}
+
+/* modify_ldt(2). There is no local descriptor table, and none can be made: the host's is not the guest's to change. */
+static int modify_ldt(int func, uint64_t ptr, uint64_t count) {
+  enum { READ, WRITE_OLD, READ_DEFAULT, WRITE = 0x11, ENTRIES = 8192, EMPTY_FLAGS = 0x28 };
+  struct {
+    uint32_t entry, base, limit, flags;
+  } d;
+  switch (func) {
+  case READ:
+    return 0;
+  case READ_DEFAULT:
+    count = count < 128 ? count : 128;
+    return clear_user(ptr, count) ? -EFAULT : (int)count;
+  case WRITE_OLD:
+  case WRITE:
+    if (count != sizeof d)
+      return -EINVAL;
+    if (get_user(&d, ptr))
+      return -EFAULT;
+    if (d.entry >= ENTRIES)
+      return -EINVAL;
+    /* Clearing an entry changes nothing. */
+    return !d.base && !d.limit && (func == WRITE_OLD || (d.flags & 0x7f) == EMPTY_FLAGS) ? 0 : -EPERM;
+  default:
+    return -ENOSYS;
+  }
+}
+/* An int, which the ABI does not extend. */
+SYSCALL_HANDLER(modify_ldt) {
+  return (uint32_t)modify_ldt((int)a[0], a[1], a[2]);
 }
 
 /* arch/x86/kernel/process_64.c. Bases must be canonical guest addresses, or the host would fault on them. */

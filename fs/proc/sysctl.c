@@ -311,6 +311,7 @@ static const struct synth_ent fs_entries[] = {
     DIR("epoll", epoll_entries),
     TEXT("file-max", "9223372036854775807"),
     SHOW("file-nr", file_nr_show),
+    TEXT("dir-notify-enable", "1"),
     DIR("inotify", inotify_entries),
     INTS("lease-break-time", R_LEASE_TIME),
     INTS("leases-enable", R_LEASES),

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #define SIZE_MAX_FILE INT64_MAX
+#define NR_CACHESTAT 451      /* Linux 6.5 */
 #define RWF_NOAPPEND_BIT 0x20 /* Linux 6.9 */
 
 /* ---- reading ---- */
@@ -275,6 +276,22 @@ int tmpfs_getattr_file(struct inode *i, struct dentry *d) {
 
 static struct inode *sealable(struct file *f) {
   return f->ops == &tmpfs_file_fops ? f->priv : NULL;
+}
+
+/* cachestat(2): what is in memory. Small files are, all of them. */
+int tmpfs_cachestat(struct file *f, const uint64_t range[2], uint64_t out[5]) {
+  struct inode *i = sealable(f);
+  memset(out, 0, 5 * sizeof *out);
+  if (!i)
+    return -EINVAL;
+  if (tmpfs_node(i)->file.fd >= 0)
+    return syscall(NR_CACHESTAT, tmpfs_node(i)->file.fd, range, out, 0) ? -errno : 0;
+  uint64_t pages = blocks_of(i->size) / TMPFS_BLOCK, first = range[0] / TMPFS_BLOCK, last = UINT64_MAX;
+  if (range[1])
+    last = (range[0] + range[1] - 1) / TMPFS_BLOCK;
+  if (first < pages && first <= last)
+    out[0] = (last < pages ? last + 1 : pages) - first;
+  return 0;
 }
 
 int tmpfs_get_seals(struct file *f) {
