@@ -15,8 +15,7 @@
 
 struct kernel;
 struct net_namespace;
-struct in4_dev;
-struct in6_dev;
+struct ip_dev;
 struct bridge_port;
 
 #define NETDEV_PER_NS 1024  /* devices of a namespace: what a guest with CAP_NET_ADMIN over it may make */
@@ -56,8 +55,7 @@ struct netdev {
   struct bridge_port *port; /* net/bridge.c's: frames that come in are its, not the protocols' */
   struct netdev *peer;      /* veth; borrowed */
   int promiscuity, allmulti;
-  struct in4_dev *ip4; /* net/ip4_dev.c's: addresses, groups, settings */
-  struct in6_dev *ip6; /* net/ip6_dev.c's */
+  struct ip_dev *ip; /* net/ip_dev.c's: addresses, groups, settings of both versions */
   void *taps;          /* net/packet.c's: packet sockets that see its frames */
   unsigned backlog;    /* packets of netdev_backlog() that are to be received here */
   bool flush_due, listed;
