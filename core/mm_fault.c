@@ -129,6 +129,9 @@ int64_t mm_order_failed(struct task *t, const struct plat_event *ev) {
     else
       undo_growth(m, ev);
     break;
+  case PLAT_RSEQ:
+    t->rseq = (struct rseq_reg){0};
+    break;
   }
   m->moved = (struct mm_moved){0};
   fmutex_unlock(&m->lock);

@@ -145,7 +145,7 @@ struct plat_fork_args {
 int plat_fork(struct plat_ctx *parent, const struct plat_fork_args *a, struct plat_ctx **child);
 
 /* ---- orders on the address space of a stopped context ---- */
-enum plat_order_kind { PLAT_MMAP, PLAT_MUNMAP, PLAT_MPROTECT, PLAT_MREMAP, PLAT_MADVISE };
+enum plat_order_kind { PLAT_MMAP, PLAT_MUNMAP, PLAT_MPROTECT, PLAT_MREMAP, PLAT_MADVISE, PLAT_RSEQ };
 struct plat_order {
   enum plat_order_kind kind;
   uint64_t addr, len;
@@ -155,6 +155,7 @@ struct plat_order {
   uint64_t off; /* PLAT_MMAP */
   uint64_t new_addr, new_len; /* PLAT_MREMAP (MREMAP_FIXED|MREMAP_MAYMOVE always to new_addr unless equal to addr) */
   int advice;                 /* PLAT_MADVISE */
+  uint32_t sig;               /* PLAT_RSEQ: registers addr, len with the host for this thread, see plat_rseq() */
 };
 /* Queue. The host is expected to agree; if not, PLAT_ORDER_FAILED comes instead of the return to the guest (the kernel
  * then mends its map and ends that event with plat_return). In an address space with several threads the orders are

@@ -41,7 +41,8 @@ int notif_addfd(struct plat *p, uint64_t id, int fd, int number) {
 }
 
 static bool is_direct(int nr) {
-  return nr == __NR_munmap || nr == __NR_mprotect || nr == __NR_mremap || nr == __NR_madvise || nr == __NR_exit;
+  return nr == __NR_munmap || nr == __NR_mprotect || nr == __NR_mremap || nr == __NR_madvise || nr == __NR_exit ||
+         nr == __NR_rseq;
 }
 
 /* The calls that the filter traps: made from the stub's instruction without an order, they have no context to work on.
@@ -61,7 +62,6 @@ static bool is_trapped(int nr) {
   case __NR_pkey_mprotect:
   case __NR_arch_prctl:
   case __NR_exit_group:
-  case __NR_rseq:
   case __NR_membarrier:
     return true;
   }
@@ -166,6 +166,8 @@ static int order_kind(int nr) {
     return PLAT_MREMAP;
   case __NR_madvise:
     return PLAT_MADVISE;
+  case __NR_rseq:
+    return PLAT_RSEQ;
   }
   return PLAT_MMAP;
 }

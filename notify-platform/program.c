@@ -147,6 +147,10 @@ static void order_regs(const struct plat_order *o, int fd, int *nr, uint64_t a[6
     *nr = __NR_madvise;
     a[2] = (unsigned)o->advice;
     break;
+  case PLAT_RSEQ:
+    *nr = __NR_rseq;
+    a[3] = o->sig;
+    break;
   case PLAT_MREMAP:
     *nr = __NR_mremap;
     a[2] = o->new_len;
@@ -226,7 +230,7 @@ static bool is_same_call(struct plat_ctx *c, int64_t ret) {
   order_regs(&c->pending[0], -1, &nr, a);
   if (c->call.nr == __NR_mmap)
     return is_plain_mmap(c, ret) && c->pending[0].addr == c->guessed;
-  int used = nr == __NR_munmap ? 2 : nr == __NR_mremap ? (a[3] & MREMAP_FIXED ? 5 : 4) : 3;
+  int used = nr == __NR_munmap ? 2 : nr == __NR_mremap ? (a[3] & MREMAP_FIXED ? 5 : 4) : nr == __NR_rseq ? 4 : 3;
   if (nr != c->call.nr || memcmp(a, c->call.arg, (size_t)used * sizeof *a))
     return false;
   return ret == (nr == __NR_mremap ? (int64_t)c->pending[0].new_addr : 0);

@@ -105,10 +105,18 @@ SYSCALL_HANDLER(personality) {
   return old;
 }
 
+/* The common registration goes along with the answer to the call. What else there is, the host judges. */
 SYSCALL_HANDLER(rseq) {
   uint64_t addr = a[0];
   uint32_t len = (uint32_t)a[1], sig = (uint32_t)a[3];
   int flags = (int)a[2];
+  if (!flags && !t->rseq.addr && addr && len == 32 && addr % 32 == 0 && access_ok(addr, len)) {
+    struct plat_order o = {.kind = PLAT_RSEQ, .addr = addr, .len = len, .sig = sig, .fd = -1};
+    int r = plat_order(t->ctx, &o);
+    if (r == 0)
+      t->rseq = (struct rseq_reg){addr, len, sig};
+    return r;
+  }
   int64_t r = plat_rseq(t->ctx, addr, len, flags, sig);
   if (r == 0)
     t->rseq = flags & 1 ? (struct rseq_reg){0} : (struct rseq_reg){addr, len, sig};
