@@ -66,45 +66,6 @@ bool cred_in_group(const struct cred *c, uint32_t gid) {
   return false;
 }
 
-/* commoncap's privileged root: a program run by uid 0 is treated as if all file capabilities were set. */
-static bool exec_root_caps(struct cred *c) {
-  if (c->securebits & SECBIT_NOROOT)
-    return false;
-  uint32_t root = make_kuid(c->user_ns, 0);
-  if (c->euid == root || c->uid == root)
-    c->cap_prm = c->cap_bnd | c->cap_inh;
-  return c->euid == root;
-}
-
-struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid) {
-  struct cred *c = cred_dup(old);
-  if (!c)
-    return NULL;
-  if (!nosuid && !old->no_new_privs) {
-    bool mapped = from_kuid(c->user_ns, st->st_uid) != INVALID_ID && from_kgid(c->user_ns, st->st_gid) != INVALID_ID;
-    if (mapped && (st->st_mode & S_ISUID))
-      c->euid = st->st_uid;
-    if (mapped && (st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-      c->egid = st->st_gid;
-  }
-  c->cap_prm = 0; /* no file capabilities: P'(permitted) comes from root and the ambient set alone */
-  bool effective = exec_root_caps(c);
-  bool setid = c->euid != old->uid || c->egid != old->gid;
-  if (old->no_new_privs && (setid || (c->cap_prm & ~old->cap_prm))) {
-    c->euid = c->uid;
-    c->egid = c->gid;
-    c->cap_prm &= old->cap_prm;
-  }
-  c->suid = c->fsuid = c->euid;
-  c->sgid = c->fsgid = c->egid;
-  if (setid)
-    c->cap_amb = 0;
-  c->cap_prm |= c->cap_amb;
-  c->cap_eff = effective ? c->cap_prm : c->cap_amb;
-  c->securebits &= ~(uint32_t)SECBIT_KEEP_CAPS;
-  return c;
-}
-
 void cred_fixup_setuid(struct cred *c, const struct cred *old) {
   if (c->securebits & SECBIT_NO_SETUID_FIXUP)
     return;

@@ -19,8 +19,9 @@
 #define MAX_SCRIPTS 5
 #define STACK_SIZE (8ul << 20)
 #define STACK_SPARE (128 * 1024ul) /* below the arguments, whatever the limits say */
-#define KERNEL_MS_NOSUID 2
 #define ADDR_NO_RANDOMIZE_K 0x0040000
+/* READ_IMPLIES_EXEC, ADDR_NO_RANDOMIZE, ADDR_COMPAT_LAYOUT, MMAP_PAGE_ZERO: personality(2) */
+#define PER_CLEAR_ON_SETID_K (0x0400000 | ADDR_NO_RANDOMIZE_K | 0x0200000 | 0x0100000)
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51
 #endif
@@ -37,6 +38,8 @@ struct exec {
   int envc;
   struct cred *cred;
   bool secure, hidden;
+  bool nondump;       /* a file that the caller cannot read */
+  uint32_t per_clear; /* personality bits that go */
   char head[HEAD];
 };
 
@@ -168,23 +171,38 @@ static int resolve(struct exec *e) {
   }
 }
 
-static int new_cred(struct exec *e) {
-  struct kernel *k = e->t->k;
-  struct stat st = {0};
-  bool nosuid = true;
-  if (k->hooks.file_stat) {
-    int r = k->hooks.file_stat(e->file, &st);
-    if (r < 0)
-      return r;
-    nosuid = k->hooks.file_mount_flags && (k->hooks.file_mount_flags(e->file) & KERNEL_MS_NOSUID);
+/* Is t's fs_struct also that of another process (CLONE_FS)? */
+static bool fs_shared(const struct task *t) {
+  const struct process *p;
+  const struct task *o;
+  if (!t->fs || !t->k->hooks.fs_is_shared || !t->k->hooks.fs_is_shared(t->fs))
+    return false;
+  LIST_FOREACH(p, &t->k->processes, all) {
+    if (p == t->proc)
+      continue;
+    LIST_FOREACH(o, &p->threads, thread_link) if (o->fs == t->fs) return true;
   }
-  if (e->t->ptracer && !cred_has_cap(e->t->ptracer->cred, CAP_SYS_PTRACE))
-    nosuid = true;
-  e->cred = cred_exec(e->t->cred, &st, nosuid);
-  if (!e->cred)
-    return -ENOMEM;
-  const struct cred *c = e->cred;
-  e->secure = c->euid != c->uid || c->egid != c->gid || (c->uid && (c->cap_prm & ~c->cap_amb));
+  return false;
+}
+
+static int new_cred(struct exec *e) {
+  struct task *t = e->t;
+  const struct kernel_hooks *h = &t->k->hooks;
+  struct exec_file f = {.ncaps = -ENODATA};
+  struct exec_cred c;
+  int r = h->exec_file ? h->exec_file(t, e->file, &f) : 0;
+  if (r < 0)
+    return r;
+  unsigned unsafe = fs_shared(t) ? EXEC_UNSAFE_SHARE : 0;
+  if (t->ptracer && !ns_capable(t->ptracer->cred, t->cred->user_ns, CAP_SYS_PTRACE))
+    unsafe |= EXEC_UNSAFE_PTRACE;
+  r = cred_exec(t->cred, &f, unsafe, &c);
+  if (r < 0)
+    return r;
+  e->cred = c.cred;
+  e->secure = c.secure;
+  e->per_clear = c.gained ? PER_CLEAR_ON_SETID_K : 0;
+  e->nondump = f.unreadable || (e->interp && h->file_unreadable && h->file_unreadable(t, e->interp));
   return 0;
 }
 
@@ -305,7 +323,7 @@ static int build(struct exec_new *n, const struct exec *e, uint64_t *sp) {
   n->mm = mm_new();
   if (!n->mm)
     return -ENOMEM;
-  n->mm->aslr_off = n->t->personality & ADDR_NO_RANDOMIZE_K;
+  n->mm->aslr_off = n->t->personality & ~e->per_clear & ADDR_NO_RANDOMIZE_K;
   int r = plat_spawn(n->t->k->plat, &n->ctx);
   if (r < 0)
     return r;
@@ -371,10 +389,12 @@ static void move_over(struct exec *e, struct exec_new *n, uint64_t sp) {
   t->entry_ip = n->entry;
   t->entry_sp = sp;
   set_comm(t, e->filename);
+  /* begin_new_exec() goes by the old ids; what the new ones gain is task_set_cred()'s business. */
+  t->dumpable_off = e->nondump || t->cred->euid != t->cred->uid || t->cred->egid != t->cred->gid;
+  t->personality &= ~e->per_clear;
   task_set_cred(t, e->cred);
   int r = unshare(t);
   task_exec_reset(t);
-  t->dumpable_off = e->secure;
   if (e->secure)
     t->pdeath_signal = 0;
   mm_put(old_mm);

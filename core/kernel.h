@@ -53,7 +53,9 @@ struct kernel_hooks {
   /* A core file of t's, empty, in t's cwd. And the name of a mapped file as t sees it: its length or -errno. Park. */
   int (*core_open)(struct task *t, const char *name, struct file **out);
   ssize_t (*file_name)(struct task *t, struct file *f, char *buf, size_t cap);
-  int (*file_stat)(struct file *f, struct stat *st); /* fstat(2), for exec's set-id bits. May park */
+  int (*file_stat)(struct file *f, struct stat *st); /* fstat(2). May park */
+  int (*exec_file)(struct task *t, struct file *f, struct exec_file *out); /* f is to be executed. 0 or -errno. Parks */
+  bool (*file_unreadable)(struct task *t, struct file *f); /* t may execute f, but not read it */
 };
 
 #define PID_MAX_LIMIT 4194304 /* of 64-bit machines, and what systemd sets */

@@ -43,8 +43,27 @@ void cred_put(struct cred *c);
 /* Effective, over what belongs to the initial user namespace (capable()). See ns_capable(), cred_own_cap(). */
 bool cred_has_cap(const struct cred *c, int cap);
 bool cred_in_group(const struct cred *c, uint32_t gid); /* fsgid or supplementary */
-/* What execve does to them, given the file's set-id bits as allowed by mount and no_new_privs. core/cred.c. */
-struct cred *cred_exec(const struct cred *old, const struct stat *st, bool nosuid);
+/* What of a file execve(2) looks at to find out about privileges: hooks.exec_file. */
+#define FILE_CAPS_MAX 24 /* the longest security.capability: struct vfs_ns_cap_data */
+struct exec_file {
+  struct stat st;
+  bool may_suid;              /* set-id bits and file capabilities count: no nosuid mount, none of somebody else's */
+  bool unreadable;            /* by the caller: what runs it is not dumpable */
+  ssize_t ncaps;              /* length of the security.capability attribute, or -ENODATA */
+  uint8_t caps[FILE_CAPS_MAX];
+  struct user_namespace *ns;  /* borrowed: whose numbers are in it; NULL: the initial one */
+};
+struct exec_cred { /* what becomes of the caller's credentials */
+  struct cred *cred;
+  bool secure; /* AT_SECURE */
+  bool gained; /* by set-id bits or file capabilities: personality bits that help attacks go */
+};
+#define EXEC_UNSAFE_SHARE 1u  /* another process shares the fs_struct */
+#define EXEC_UNSAFE_PTRACE 2u /* traced by one without CAP_SYS_PTRACE over the caller's user namespace */
+/* 0, -ENOMEM, -EPERM or -EINVAL for file capabilities that cannot be had or understood. core/cred_exec.c. */
+int cred_exec(const struct cred *old, const struct exec_file *f, unsigned unsafe, struct exec_cred *out);
+/* Does kuid root own the user namespace of c, or one above it? (rootid_owns_currentns()) */
+bool user_ns_root_is(const struct user_namespace *u, uint32_t kuid);
 
 /* ---- pids ---- */
 struct pid { /* a number, and what bears it. Lives while anything refers to it */

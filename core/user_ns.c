@@ -93,6 +93,15 @@ bool ns_capable(const struct cred *c, const struct user_namespace *u, int cap) {
   }
 }
 
+bool user_ns_root_is(const struct user_namespace *u, uint32_t kuid) {
+  for (;; u = u->parent) {
+    if (from_kuid(u, kuid) == 0)
+      return true;
+    if (user_ns_is_init(u))
+      return false;
+  }
+}
+
 bool cred_own_cap(const struct cred *c, int cap) {
   return cap >= 0 && cap <= CAP_LAST && (c->cap_eff >> cap & 1);
 }

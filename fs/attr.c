@@ -119,6 +119,11 @@ static int apply(const struct path *p, const struct iattr *a) {
 
 int vfs_remove_privs(struct file *f) {
   struct task *t = task_current();
+  if (file_caps_maybe(f->inode) && f->dentry) {
+    int r = file_caps_kill(f->inode, f->dentry);
+    if (r)
+      return r;
+  }
   uint32_t mode = mode_without_privs(task_cred(t), f->inode, false);
   if (!t || mode == f->inode->mode)
     return 0;
@@ -191,7 +196,9 @@ int vfs_setattr(struct task *t, const struct path *p, struct iattr *a, unsigned 
     if (now_mask & ATTR_MTIME)
       a->mtime = vfs_now();
   }
-  int r = apply(p, a);
+  int r = chown && file_caps_maybe(i) ? file_caps_kill(i, p->dentry) : 0;
+  if (!r)
+    r = apply(p, a);
   if (!r && (a->valid & ATTR_MODE))
     acl_chmod(i);
   if (!r)
@@ -218,6 +225,8 @@ int vfs_truncate(struct task *t, const struct path *p, off_t len) {
     return -EFBIG;
   }
   int r = i->leases ? lease_break(i, O_WRONLY) : 0;
+  if (!r && file_caps_maybe(i))
+    r = file_caps_kill(i, p->dentry);
   if (r)
     return r;
   struct iattr a = {.valid = ATTR_SIZE, .size = len};

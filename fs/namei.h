@@ -99,6 +99,19 @@ static inline bool mount_readonly(const struct mount *m) {
 /* ---- attr.c ---- */
 int vfs_remove_privs(struct file *f);
 
+/* ---- file_caps.c: security.capability, capabilities(7) ---- */
+/* The raw attribute: its length, -ENODATA if there is none, -errno. */
+ssize_t file_caps_read(struct inode *i, struct dentry *d, void *buf, size_t cap);
+/* As the caller's user namespace sees it: a v2 or v3 structure. cap 0: the size alone. */
+ssize_t file_caps_get(const struct cred *c, const struct path *p, void *buf, size_t cap);
+/* What is to be stored for what c sets: into out[FILE_CAPS_MAX]; the length or -errno. */
+ssize_t file_caps_convert(const struct cred *c, const struct inode *i, const void *val, size_t len, uint8_t *out);
+/* A write, a truncation or a change of owner takes them away, whoever makes it. 0 or -errno. */
+int file_caps_kill(struct inode *i, struct dentry *d);
+static inline bool file_caps_maybe(const struct inode *i) {
+  return i->sb->file_caps && !i->nosec && S_ISREG(i->mode);
+}
+
 /* ---- mount.c ---- */
 struct mount *mount_at_borrow(const struct mount *parent, const struct dentry *d);
 

@@ -112,6 +112,10 @@ static int truncate_opened(const struct open_op *o, const struct path *p) {
   if (r)
     return r;
   struct iattr a = {.valid = ATTR_SIZE};
+  if (file_caps_maybe(i) && (r = file_caps_kill(i, p->dentry))) {
+    i->write_count--;
+    return r;
+  }
   r = i->ops->setattr ? i->ops->setattr(i, p->dentry, &a) : 0;
   i->write_count--;
   if (!r)

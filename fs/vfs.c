@@ -164,7 +164,7 @@ static int write_prepare(struct file *f, struct uio *u, off_t pos) {
       }
     }
   }
-  if (f->inode->mode & (S_ISUID | S_ISGID))
+  if ((f->inode->mode & (S_ISUID | S_ISGID)) || file_caps_maybe(f->inode))
     return vfs_remove_privs(f);
   return 0;
 }
@@ -181,12 +181,32 @@ static int shm_file(size_t len, const char *name, struct file **out) {
 static unsigned file_mount_flags(const struct file *f) {
   if (!f->mnt)
     return 0;
-  /* Set-id bits count only on mounts of the caller's own namespace: others may have been made by anyone. */
-  bool foreign = f->mnt->ns && task_current() && !mount_in_callers_ns(f->mnt);
-  return f->mnt->flags | (foreign ? MS_NOSUID : 0);
+  return f->mnt->flags;
 }
 static int file_stat(struct file *f, struct stat *st) {
   return vfs_fgetattr(f, st, NULL);
+}
+
+/* Asked of the inode alone: would_dump() of Linux does not mind a mount. */
+static bool file_unreadable(struct task *t, struct file *f) {
+  return f->inode && inode_permission(t->cred, NULL, f->inode, MAY_READ) != 0;
+}
+
+static int exec_file(struct task *t, struct file *f, struct exec_file *out) {
+  int r = vfs_fgetattr(f, &out->st, NULL);
+  if (r)
+    return r;
+  struct user_namespace *owner = f->mnt ? f->mnt->sb->user_ns : NULL;
+  /* Set-id bits count only on mounts of the caller's own namespace: others may have been made by anyone. */
+  bool own = f->mnt && (!task_current() || mount_in_callers_ns(f->mnt));
+  out->may_suid = own && !(f->mnt->flags & MS_NOSUID) && user_ns_contains(owner, t->cred->user_ns);
+  out->unreadable = file_unreadable(t, f);
+  out->ncaps = -ENODATA;
+  if (!out->may_suid || !f->dentry)
+    return 0;
+  out->ns = owner;
+  out->ncaps = file_caps_read(f->inode, f->dentry, out->caps, sizeof out->caps);
+  return out->ncaps < 0 && out->ncaps != -ENODATA ? (int)out->ncaps : 0;
 }
 
 static struct fs_ctx *fs_ctx_get_hook(struct fs_ctx *f) {
@@ -324,6 +344,8 @@ void vfs_install_hooks(struct kernel *k) {
   k->hooks.shm_file = shm_file;
   k->hooks.file_mount_flags = file_mount_flags;
   k->hooks.file_stat = file_stat;
+  k->hooks.exec_file = exec_file;
+  k->hooks.file_unreadable = file_unreadable;
   k->hooks.fs_ctx_get = fs_ctx_get_hook;
   k->hooks.fs_ctx_put = fs_ctx_put_hook;
   k->hooks.fs_ctx_dup = fs_ctx_dup_hook;

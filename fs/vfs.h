@@ -103,6 +103,7 @@ struct inode {
   bool dead;  /* a directory that was removed: nothing can be created or found in it */
   struct acl *acl, *default_acl; /* fs/acl.c: owned; NULL: the mode says it all */
   unsigned iflags;               /* FS_IMMUTABLE_FL, FS_APPEND_FL, FS_NODUMP_FL, FS_NOATIME_FL: ioctl_iflags(2) */
+  bool nosec;                    /* known to have no security.capability; only if sb->file_caps */
   bool linkable;                 /* made by O_TMPFILE without O_EXCL: may be linked although nlink is 0 */
 };
 struct inode *inode_new(struct super *sb, const struct inode_ops *ops, uint32_t mode);
@@ -131,6 +132,7 @@ struct super {
   bool readonly;
   bool acls;                      /* its inodes have POSIX ACLs, kept by the VFS: fs/acl.h */
   bool iflags;                    /* … and flags: fs/fileattr.c */
+  bool file_caps;                 /* nobody but the VFS changes security.capability of its inodes: inode.nosec */
   bool fixed_readonly;            /* read-only for the sandbox as a whole: no remount changes that */
   struct user_namespace *user_ns; /* counted: whose mount made it; NULL: the initial one */
   unsigned sbflags;               /* MS_SYNCHRONOUS, MS_DIRSYNC, MS_LAZYTIME: only shown */

@@ -16,6 +16,10 @@ static bool has_prefix(const char *name, const char *prefix) {
   return !strncmp(name, prefix, strlen(prefix));
 }
 
+static bool is_caps(const char *name) {
+  return !strcmp(name, "security.capability");
+}
+
 /* xattr_permission and the name spaces' own rules. */
 static int xattr_allowed(struct task *t, const struct path *p, const char *name, bool write) {
   const struct cred *c = task_cred(t);
@@ -30,9 +34,11 @@ static int xattr_allowed(struct task *t, const struct path *p, const char *name,
   if (has_prefix(name, "security.")) {
     if (!name[9])
       return -EINVAL;
-    if (!write)
+    if (!write || !c)
       return 0;
-    return cred_cap(c, strcmp(name, "security.capability") ? CAP_SYS_ADMIN : CAP_SETFCAP) ? 0 : -EPERM;
+    bool may = is_caps(name) ? cred_inode_cap(c, i->uid, i->gid, CAP_SETFCAP)
+                             : ns_capable(c, i->sb->user_ns, CAP_SYS_ADMIN);
+    return may ? 0 : -EPERM;
   }
   if (has_prefix(name, "trusted.")) {
     if (!name[8])
@@ -58,6 +64,8 @@ ssize_t vfs_getxattr(struct task *t, const struct path *p, const char *name, voi
   int r = xattr_allowed(t, p, name, false);
   if (r)
     return r;
+  if (is_caps(name) && i->ops->getxattr)
+    return file_caps_get(task_cred(t), p, buf, cap);
   return i->ops->getxattr ? i->ops->getxattr(i, p->dentry, name, buf, cap) : -EOPNOTSUPP;
 }
 
@@ -75,7 +83,17 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
     return -E2BIG;
   if (acl_is_name(name))
     return acl_change(t, p, name, val ? val : "", len);
+  uint8_t caps[FILE_CAPS_MAX];
+  if (is_caps(name) && len) {
+    ssize_t n = mount_readonly(p->mnt) ? -EROFS : file_caps_convert(task_cred(t), i, val, len, caps);
+    if (n < 0)
+      return (int)n;
+    val = caps;
+    len = (size_t)n;
+  }
   int r = xattr_allowed(t, p, name, true);
+  if (is_caps(name))
+    i->nosec = false;
   if (!r)
     r = i->ops->setxattr ? i->ops->setxattr(i, p->dentry, name, val, len, flags) : -EOPNOTSUPP;
   if (!r)

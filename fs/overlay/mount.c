@@ -45,7 +45,7 @@ int overlay_mount(struct kernel *k, struct super *lower, struct super *upper_tmp
   ref_get(&lower->ref);
   ref_get(&upper_tmpfs->ref);
   sb->priv = o;
-  sb->acls = sb->iflags = true;
+  sb->acls = sb->iflags = sb->file_caps = true;
   struct statfs st = {0};
   if (upper_tmpfs->ops->statfs(upper_tmpfs, &st) == 0)
     o->max = st.f_files;

@@ -175,7 +175,7 @@ int tmpfs_mount(struct kernel *k, const char *options, struct super **out) {
     sb->priv = ts;
     *ts = (struct tmpfs_sb){
         .sb = sb, .mode = 01777, .max_bytes = blocks_of((off_t)(k->mem_total / 2)), .max_inodes = INODES_DEFAULT_MAX};
-    sb->acls = sb->iflags = true;
+    sb->acls = sb->iflags = sb->file_caps = true;
     struct task *t = task_current();
     ts->uid = t ? t->cred->fsuid : 0;
     ts->gid = t ? t->cred->fsgid : 0;
