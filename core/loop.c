@@ -1,44 +1,13 @@
-#include "loop.h"
+#include "loop_impl.h"
 #include "errno.h"
 #include "fiber.h"
 #include "task.h"
-#include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
-
-#define RING_ENTRIES 256
-
-/* What a completion leads to. user_data points to one; those of polls are pooled and outlive their loop_poll. */
-struct op {
-  void (*done)(struct loop *l, struct op *o, int res);
-  struct fiber *fiber;
-  int res;
-  bool finished;
-};
-struct poll_op {
-  struct op op;
-  struct loop_poll *p; /* NULL once removed */
-  struct poll_op *next;
-};
-
-RB_HEAD(timer_tree, timer);
-
-struct loop {
-  struct io_uring ring;
-  struct timer_tree timers;
-  struct poll_op *free_polls;
-  int64_t now;
-  bool stop;
-  int hot_fd;
-  void (*hot_fn)(void *arg, short revents);
-  void *hot_arg;
-  bool (*turn_end)(void *arg);
-  void *turn_arg;
-};
 
 static __thread struct loop *current_loop;
 
@@ -71,17 +40,20 @@ int64_t loop_now(void) {
 static int restrict_ring(struct io_uring *ring) {
   static const uint8_t allowed[] = {IORING_OP_NOP,          IORING_OP_READV,       IORING_OP_WRITEV,  IORING_OP_FSYNC,
                                     IORING_OP_POLL_ADD,     IORING_OP_POLL_REMOVE, IORING_OP_SENDMSG, IORING_OP_RECVMSG,
-                                    IORING_OP_ASYNC_CANCEL, IORING_OP_FALLOCATE};
+                                    IORING_OP_ASYNC_CANCEL, IORING_OP_FALLOCATE,   IORING_OP_RECV};
   struct io_uring_restriction r[sizeof allowed + 1];
   memset(r, 0, sizeof r);
   unsigned n = 0;
   for (unsigned i = 0; i < sizeof allowed; i++)
     r[n++] = (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = allowed[i]};
+  r[n++] =
+      (struct io_uring_restriction){.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_BUFFER_SELECT};
   int rc = io_uring_register_restrictions(ring, r, n);
   return rc < 0 ? rc : io_uring_enable_rings(ring);
 }
 
-static int open_ring(struct io_uring *ring) {
+static int open_ring(struct loop *l) {
+  struct io_uring *ring = &l->ring;
   /* Not DEFER_TASKRUN (Linux 6.1): its completions wake only io_uring_enter, and wait_hot() sleeps in poll(2). */
   static const unsigned flags[] = {IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN, /* Linux 6.0 */
                                    IORING_SETUP_COOP_TASKRUN, 0};
@@ -93,6 +65,7 @@ static int open_ring(struct io_uring *ring) {
   }
   if (rc < 0)
     return rc;
+  recv_setup(l);
   rc = restrict_ring(ring);
   if (rc < 0)
     io_uring_queue_exit(ring);
@@ -105,7 +78,7 @@ struct loop *loop_new(void) {
     return NULL;
   RB_INIT(&l->timers);
   l->hot_fd = -1;
-  int rc = open_ring(&l->ring);
+  int rc = open_ring(l);
   if (rc < 0) {
     free(l);
     errno = -rc;
@@ -119,6 +92,7 @@ void loop_free(struct loop *l) {
   if (!l)
     return;
   io_uring_queue_exit(&l->ring);
+  recv_cleanup(l);
   while (l->free_polls) {
     struct poll_op *o = l->free_polls;
     l->free_polls = o->next;
@@ -133,7 +107,7 @@ void loop_stop(struct loop *l) {
   l->stop = true;
 }
 
-static struct io_uring_sqe *get_sqe(struct loop *l) {
+struct io_uring_sqe *loop_get_sqe(struct loop *l) {
   struct io_uring_sqe *s;
   while (!(s = io_uring_get_sqe(&l->ring)))
     io_uring_submit(&l->ring);
@@ -208,6 +182,7 @@ static void reap_completions(struct loop *l) {
   while (io_uring_peek_cqe(&l->ring, &cqe) == 0) {
     struct op *o = io_uring_cqe_get_data(cqe);
     int res = cqe->res;
+    l->cqe_flags = cqe->flags;
     io_uring_cqe_seen(&l->ring, cqe);
     if (o)
       o->done(l, o, res);
@@ -253,7 +228,7 @@ int loop_poll_arm(struct loop *l, struct loop_poll *p) {
     return -ENOMEM;
   *po = (struct poll_op){.op.done = poll_done, .p = p};
   p->priv = po;
-  struct io_uring_sqe *s = get_sqe(l);
+  struct io_uring_sqe *s = loop_get_sqe(l);
   io_uring_prep_poll_add(s, p->fd, p->events);
   io_uring_sqe_set_data(s, &po->op);
   return 0;
@@ -265,7 +240,7 @@ void loop_poll_del(struct loop *l, struct loop_poll *p) {
     return;
   po->p = NULL;
   p->priv = NULL;
-  struct io_uring_sqe *s = get_sqe(l);
+  struct io_uring_sqe *s = loop_get_sqe(l);
   io_uring_prep_poll_remove(s, (uint64_t)(uintptr_t)&po->op);
   io_uring_sqe_set_data(s, NULL);
   /* The descriptor may be closed next: the removal must reach the host first, or the number could mean another file. */
@@ -307,43 +282,43 @@ static int call_wait(struct io_uring_sqe *s) {
 }
 
 ssize_t loop_readv(int fd, const struct iovec *iov, int n, off_t off) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_readv(s, fd, iov, n, off);
   return call_wait(s);
 }
 
 ssize_t loop_writev(int fd, const struct iovec *iov, int n, off_t off) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_writev(s, fd, iov, n, off);
   return call_wait(s);
 }
 
 ssize_t loop_appendv(int fd, const struct iovec *iov, int n) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_writev2(s, fd, iov, (unsigned)n, 0, RWF_APPEND);
   return call_wait(s);
 }
 
 ssize_t loop_sendmsg(int fd, const struct msghdr *m, int flags) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_sendmsg(s, fd, m, flags);
   return call_wait(s);
 }
 
 ssize_t loop_recvmsg(int fd, struct msghdr *m, int flags) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_recvmsg(s, fd, m, flags);
   return call_wait(s);
 }
 
 int loop_fsync(int fd, bool datasync) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_fsync(s, fd, datasync ? IORING_FSYNC_DATASYNC : 0);
   return call_wait(s);
 }
 
 int loop_fallocate(int fd, int mode, off_t off, off_t len) {
-  struct io_uring_sqe *s = get_sqe(current_loop);
+  struct io_uring_sqe *s = loop_get_sqe(current_loop);
   io_uring_prep_fallocate(s, fd, mode, off, len);
   return call_wait(s);
 }

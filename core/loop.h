@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 #include <sys/types.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -52,6 +53,29 @@ void loop_set_hot(struct loop *l, int fd, void (*fn)(void *arg, short revents), 
 /* Called when a turn ends, before the loop waits; true: there may be more, so do not wait for long. It may wake fibers;
  * they run first. NULL: none. */
 void loop_set_turn_end(struct loop *l, bool (*fn)(void *arg), void *arg);
+
+/* ---- receiving messages as they come: core/loop_recv.c ---- */
+/*
+ * The host puts each message into one of a few buffers that all receivers of the loop share. fn is told of it, on the
+ * loop's stack, and the buffer is fn's until it is given back; most are best copied and given back at once. When there
+ * are none, messages wait in the socket.
+ */
+struct loop_recv {
+  int fd;
+  void (*fn)(struct loop_recv *r, int res, int buf); /* res: bytes in loop_buffer(buf), or -errno (buf is -1) */
+  void *arg;
+  void *priv; /* the loop's */
+  TAILQ_ENTRY(loop_recv) starved;
+  bool waiting;
+};
+/* -ENOMEM, -EOPNOTSUPP (the host is older than Linux 6.0). Goes on until it is deleted; errors are told, and receiving
+ * is tried again, at once after ENETDOWN, which comes once when a link goes down, else after a while. */
+int loop_recv_start(struct loop *l, struct loop_recv *r);
+void loop_recv_del(struct loop *l, struct loop_recv *r); /* after this r may be freed, the descriptor closed */
+uint8_t *loop_buffer(struct loop *l, int buf);
+size_t loop_buffer_size(void);
+unsigned loop_buffers_free(const struct loop *l); /* that are not out */
+void loop_buffer_give(struct loop *l, int buf);
 
 /* ---- timers ---- */
 struct timer {
