@@ -85,6 +85,8 @@ bool mount_in_callers_ns(const struct mount *m); /* check_mnt(): in the namespac
 bool may_mount(const struct task *t);
 /* May t act on file systems of ns (its owner's CAP_SYS_ADMIN)? */
 bool mount_ns_capable(const struct task *t, const struct mount_ns *ns);
+/* is_path_reachable(): d in m is below root. */
+bool mount_reachable(const struct mount *m, const struct dentry *d, const struct path *root);
 /* d was removed: what other namespaces had mounted on it goes too. */
 void mounts_detach_at(struct vfs *v, struct dentry *d);
 bool mountpoint_in_callers_ns(const struct dentry *d);
@@ -111,6 +113,31 @@ int vfs_open_detached(struct task *t, struct super *sb, unsigned flags, const ch
 void mount_dissolve(struct mount *m); /* FMODE_UNMOUNT: its file is closed */
 void super_own(struct super *sb, const struct task *t); /* t's mount made it */
 int super_reconfigure(struct task *t, struct super *sb, const char *options, bool readonly, unsigned sbflags);
+
+/* ---- mount_stat.c ---- */
+#define LSMT_ROOT_ID UINT64_MAX
+#define UNIQUE_ID_OFFSET (1ull << 31)
+struct statmount_k { /* struct statmount of include/uapi/linux/mount.h; the strings follow */
+  uint32_t size, mnt_opts;
+  uint64_t mask;
+  uint32_t dev_major, dev_minor;
+  uint64_t magic;
+  uint32_t sb_flags, fs_type;
+  uint64_t id, parent_id;
+  uint32_t id_old, parent_id_old;
+  uint64_t attr, propagation, peer_group, master, propagate_from;
+  uint32_t root, point;
+  uint64_t ns_id;
+  uint32_t fs_subtype, source, opt_num, opt_array, opt_sec_num, opt_sec_array;
+  uint64_t supported;
+  uint64_t spare[45];
+};
+/* listmount(2): the ids after `last` (0: from the start) of what is mounted below the mount `id`, in order. How many,
+ * or -errno. */
+ssize_t vfs_listmount(struct task *t, uint64_t id, uint64_t last, bool reverse, uint64_t *ids, size_t n);
+/* statmount(2): what `mask` wants; offsets in *sm are into `strings`. 0 or -errno. Neither parks. */
+struct sbuf;
+int vfs_statmount(struct task *t, uint64_t id, uint64_t mask, struct statmount_k *sm, struct sbuf *strings);
 
 /* ---- fs_types.c ---- */
 #define FS_USERNS_MOUNT 1u /* may be mounted by the owner of a user namespace */

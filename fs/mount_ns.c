@@ -137,8 +137,7 @@ static void chroot_all(struct kernel *k, const struct path *old, const struct pa
   }
 }
 
-/* is_path_reachable(): d in m is below root. */
-static bool reachable(const struct mount *m, const struct dentry *d, const struct path *root) {
+bool mount_reachable(const struct mount *m, const struct dentry *d, const struct path *root) {
   while (m != root->mnt && m->parent) {
     d = m->mountpoint;
     m = m->parent;
@@ -160,7 +159,7 @@ static int pivot_allowed(struct task *t, const struct path *new, const struct pa
   /* The root must be a mount, and not the one of the namespace that nothing shows. (Here that one is the root.) */
   if (root->dentry != r->root || new->dentry != n->root || !n->parent)
     return -EINVAL;
-  if (!reachable(o, old->dentry, new) || !reachable(n, new->dentry, root))
+  if (!mount_reachable(o, old->dentry, new) || !mount_reachable(n, new->dentry, root))
     return -EINVAL;
   return 0;
 }

@@ -119,6 +119,11 @@ struct super_ops {
   int (*sync)(struct super *sb);
   int (*statfs)(struct super *sb, struct statfs *st);
   int (*remount)(struct super *sb, const char *options);
+  /* name_to_handle_at(2): a handle for i in fh[*words]; *words becomes what it takes. Its type, or -EOVERFLOW,
+   * -EOPNOTSUPP. NULL: files have no handles. */
+  int (*encode_fh)(const struct inode *i, uint32_t *fh, unsigned *words);
+  /* The entry that a handle names, counted, or -ESTALE. Parks. */
+  int (*decode_fh)(struct super *sb, const uint32_t *fh, unsigned words, int type, struct dentry **out);
   void (*kill)(struct super *sb);
 };
 struct super {

@@ -179,19 +179,3 @@ SYSCALL_HANDLER(umask) {
   t->fs->umask = (uint32_t)a[0] & 0777;
   return old;
 }
-
-/* ---- handles: as of file systems that cannot be exported ---- */
-
-SYSCALL_HANDLER(name_to_handle_at) {
-  int flags = (int)a[4];
-  if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH | 0x200 | 0x001))
-    return -EINVAL;
-  AUTO_PATH p = {0};
-  unsigned lf = (flags & AT_SYMLINK_FOLLOW ? LOOKUP_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? LOOKUP_EMPTY : 0);
-  int r = vfs_lookup_user(t, (int)a[0], a[1], lf, &p);
-  return r ? r : -EOPNOTSUPP;
-}
-
-SYSCALL_HANDLER(open_by_handle_at) {
-  return cred_has_cap(t->cred, CAP_DAC_READ_SEARCH) ? -EOPNOTSUPP : -EPERM;
-}

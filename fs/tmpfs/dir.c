@@ -69,6 +69,11 @@ static struct inode *ent_remove(struct inode *dir, struct tmpfs_ent *e) {
   return i;
 }
 
+struct tmpfs_ent *tmpfs_dir_from(const struct inode *dir, uint64_t cookie) {
+  struct tmpfs_ent key = {.cookie = cookie};
+  return tmpfs_cookies_RB_NFIND(&tmpfs_node(dir)->dir.cookies, &key);
+}
+
 void tmpfs_dir_take_all(struct inode *dir, void (*fn)(struct inode *child)) {
   struct tmpfs_ent *e;
   while ((e = RB_ROOT(&tmpfs_node(dir)->dir.names)))
@@ -259,8 +264,7 @@ static int tmpfs_iterate(struct file *f, struct dir_ctx *d) {
   struct inode *dir = f->priv;
   if (!vfs_emit_dots(f, d))
     return 0;
-  struct tmpfs_ent key = {.cookie = (uint64_t)f->pos};
-  struct tmpfs_ent *e = tmpfs_cookies_RB_NFIND(&tmpfs_node(dir)->dir.cookies, &key);
+  struct tmpfs_ent *e = tmpfs_dir_from(dir, (uint64_t)f->pos);
   for (; e; e = tmpfs_cookies_RB_NEXT(e)) {
     if (!d->emit(d, e->name, e->len, (int64_t)e->cookie + 1, e->inode->ino, (unsigned char)IFTODT(e->inode->mode)))
       break;

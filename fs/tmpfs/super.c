@@ -163,6 +163,8 @@ static void tmpfs_kill(struct super *sb) {
 static const struct super_ops tmpfs_super_ops = {
     .statfs = tmpfs_statfs,
     .remount = tmpfs_remount,
+    .encode_fh = tmpfs_encode_fh,
+    .decode_fh = tmpfs_decode_fh,
     .kill = tmpfs_kill,
 };
 

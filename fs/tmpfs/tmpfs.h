@@ -75,9 +75,14 @@ ssize_t tmpfs_listxattr(struct inode *i, struct dentry *d, char *buf, size_t cap
 int tmpfs_removexattr(struct inode *i, struct dentry *d, const char *name);
 void tmpfs_evict(struct inode *i);
 
+/* handle.c */
+int tmpfs_encode_fh(const struct inode *i, uint32_t *fh, unsigned *words);
+int tmpfs_decode_fh(struct super *sb, const uint32_t *fh, unsigned words, int type, struct dentry **out);
+
 /* dir.c */
 extern const struct file_ops tmpfs_dir_fops;
 int tmpfs_open_dir(struct inode *i, struct file *f);
+struct tmpfs_ent *tmpfs_dir_from(const struct inode *dir, uint64_t cookie); /* the first at or behind it, or NULL */
 void tmpfs_dir_take_all(struct inode *i, void (*fn)(struct inode *child)); /* empties it; fn gets the references */
 
 /* file.c */
