@@ -1,6 +1,7 @@
 /* Credentials and capabilities: credentials(7), capabilities(7), security/commoncap.c of Linux. */
 #include "errno.h"
 #include "kernel.h"
+#include "landlock.h"
 #include "task.h"
 #include <linux/capability.h>
 #include <linux/securebits.h>
@@ -27,11 +28,13 @@ struct cred *cred_dup(const struct cred *c) {
   *n = *c;
   ref_init(&n->ref);
   user_ns_get(n->user_ns);
+  landlock_domain_get(n->landlock);
   n->groups = NULL;
   if (c->ngroups > 0) {
     n->groups = malloc((size_t)c->ngroups * sizeof *n->groups);
     if (!n->groups) {
       user_ns_put(n->user_ns);
+      landlock_domain_put(n->landlock);
       free(n);
       return NULL;
     }
@@ -50,7 +53,16 @@ void cred_put(struct cred *c) {
     return;
   free(c->groups);
   user_ns_put(c->user_ns);
+  landlock_domain_put(c->landlock);
   free(c);
+}
+
+void landlock_domain_put(struct landlock_domain *d) {
+  while (d && ref_put(&d->ref)) {
+    struct landlock_domain *below = d->parent;
+    kernel_current()->hooks.landlock_free(d);
+    d = below;
+  }
 }
 
 bool cred_has_cap(const struct cred *c, int cap) {
@@ -129,6 +141,8 @@ bool task_may_access(struct task *t, struct task *target) {
   if (t->proc == target->proc)
     return true;
   const struct cred *c = t->cred, *o = target->cred;
+  if (!landlock_within(c->landlock, o->landlock))
+    return false;
   if (ns_capable(c, o->user_ns, CAP_SYS_PTRACE))
     return true;
   if (c->uid != o->euid || c->uid != o->suid || c->uid != o->uid || c->gid != o->egid || c->gid != o->sgid ||

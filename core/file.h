@@ -95,6 +95,7 @@ struct file {
 #define FMODE_READER 128u  /* counted in inode->read_count */
 #define FMODE_EXEC 8u      /* opened for execution: denies writers (ETXTBSY) while it is open */
 #define FMODE_NOCMTIME 16u /* reserved */
+#define FMODE_NOTRUNCATE 256u /* ftruncate(2) is refused: fs/landlock_check.c */
 #define FMODE_OPENED 64u   /* counted in inode->opens */
 #define FMODE_UNMOUNT 32u  /* of open_tree(2), fsmount(2): with it goes the tree, if that was not moved anywhere */
 

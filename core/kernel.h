@@ -54,6 +54,7 @@ struct kernel_hooks {
   int (*core_open)(struct task *t, const char *name, struct file **out);
   ssize_t (*file_name)(struct task *t, struct file *f, char *buf, size_t cap);
   int (*file_stat)(struct file *f, struct stat *st); /* fstat(2). May park */
+  void (*landlock_free)(struct landlock_domain *d); /* the last reference is gone; d->parent is not its business */
   int (*exec_file)(struct task *t, struct file *f, struct exec_file *out); /* f is to be executed. 0 or -errno. Parks */
   bool (*file_unreadable)(struct task *t, struct file *f); /* t may execute f, but not read it */
 };

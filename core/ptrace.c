@@ -3,6 +3,7 @@
 #include "errno.h"
 #include "fiber.h"
 #include "kernel.h"
+#include "landlock.h"
 #include "signal.h"
 #include <linux/ptrace.h>
 #include <sched.h>
@@ -105,6 +106,8 @@ int ptrace_traceme(struct task *t) {
     return -EPERM;
   struct task *tracer = tracer_of_child(t);
   /* With a parent that is gone, or outside the container, nobody can: Linux says 0 all the same. */
+  if (tracer && !landlock_within(tracer->cred->landlock, t->cred->landlock))
+    return -EPERM;
   return tracer ? link_tracee(t, tracer) : 0;
 }
 

@@ -19,6 +19,7 @@
 struct kernel;
 struct ipc_namespace; /* core/ipc/ipc.h */
 struct sem_undo_list;
+struct landlock_domain;
 struct fs_ctx; /* cwd, root, umask: fs/ owns it, see kernel_hooks */
 struct tty;
 
@@ -34,7 +35,8 @@ struct cred {
   bool no_new_privs;
   int ngroups;
   uint32_t *groups;
-  struct user_namespace *user_ns; /* counted; NULL: the initial one */
+  struct user_namespace *user_ns;   /* counted; NULL: the initial one */
+  struct landlock_domain *landlock; /* counted; NULL: not restricted. core/landlock.h */
 };
 struct cred *cred_new(void); /* all zero ids, no capabilities, the initial user namespace */
 struct cred *cred_dup(const struct cred *c);

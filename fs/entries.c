@@ -1,6 +1,7 @@
 /* Making and removing directory entries: mkdir(2), mknod(2), symlink(2), link(2), unlink(2), rmdir(2). */
 #include "acl.h"
 #include "fsnotify.h"
+#include "landlock.h"
 #include "mount.h"
 #include <linux/capability.h>
 #include <linux/fs.h>
@@ -68,6 +69,8 @@ int vfs_mkdir(struct task *t, int dfd, const char *name, uint32_t mode) {
   struct acl_new acl;
   r = new_inode_attr_umask(t, dir, S_IFDIR | (mode & 01777), &a, &acl);
   if (!r)
+    r = landlock_make(task_cred(t), &c.parent, S_IFDIR);
+  if (!r)
     r = dir->ops->mkdir ? dir->ops->mkdir(dir, c.parent.dentry, c.d->name, &a, &made) : -EPERM;
   acl_give(&acl, r ? NULL : made);
   if (!r)
@@ -109,7 +112,9 @@ int vfs_mknod_path(struct task *t, int dfd, const char *name, uint32_t mode, dev
   struct inode *dir = c.parent.dentry->inode, *made = NULL;
   struct iattr a;
   struct acl_new acl = {0};
-  r = mknod_type(task_cred(t), mode, dev);
+  r = landlock_make(task_cred(t), &c.parent, mode);
+  if (!r)
+    r = mknod_type(task_cred(t), mode, dev);
   if (!r)
     r = new_inode_attr_umask(t, dir, (type ? type : S_IFREG) | (mode & 07777), &a, &acl);
   if (r)
@@ -144,7 +149,9 @@ int vfs_symlink(struct task *t, const char *target, int dfd, const char *name) {
   struct inode *dir = c.parent.dentry->inode, *made = NULL;
   struct iattr a;
   new_inode_attr(task_cred(t), dir, S_IFLNK | 0777, &a);
-  r = dir->ops->symlink ? dir->ops->symlink(dir, c.parent.dentry, c.d->name, target, &a, &made) : -EPERM;
+  r = landlock_make(task_cred(t), &c.parent, S_IFLNK);
+  if (!r)
+    r = dir->ops->symlink ? dir->ops->symlink(dir, c.parent.dentry, c.d->name, target, &a, &made) : -EPERM;
   if (!r)
     created(&c, made);
   create_end(&c);
@@ -160,9 +167,17 @@ static bool safe_source(const struct cred *c, const struct inode *i) {
   return !inode_permission(c, NULL, i, MAY_READ | MAY_WRITE);
 }
 
-static int link_allowed(const struct create_ctx *c, const struct path *old) {
+static int link_allowed(const struct cred *cr, const struct create_ctx *c, const struct path *old) {
   struct inode *i = old->dentry->inode, *dir = c->parent.dentry->inode;
-  if (c->parent.mnt != old->mnt || i->sb != dir->sb)
+  if (c->parent.mnt != old->mnt)
+    return -EXDEV;
+  if (landlocked(cr)) {
+    struct landlock_refer l = {cr, old->mnt, old->dentry, c->parent.dentry, c->d, .removable = false};
+    int r = landlock_refer_slow(&l);
+    if (r)
+      return r;
+  }
+  if (i->sb != dir->sb)
     return -EXDEV;
   if (S_ISDIR(i->mode) || !dir->ops->link || (i->iflags & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
     return -EPERM;
@@ -185,7 +200,7 @@ int vfs_link(struct task *t, int olddfd, const char *old, int newdfd, const char
   r = create_begin(t, newdfd, name, false, 0, &c);
   if (!r) {
     struct inode *dir = c.parent.dentry->inode;
-    r = c.parent.mnt == from.mnt && !safe_source(task_cred(t), from.dentry->inode) ? -EPERM : link_allowed(&c, &from);
+    r = c.parent.mnt == from.mnt && !safe_source(task_cred(t), from.dentry->inode) ? -EPERM : link_allowed(task_cred(t), &c, &from);
     if (!r)
       r = dir->ops->link(dir, c.parent.dentry, c.d->name, from.dentry);
     if (!r) {
@@ -229,7 +244,9 @@ static void leave_negative(struct dentry *dir, const char *name) {
 
 static int remove_locked(const struct cred *cr, const struct path *parent, struct dentry *d, bool dir_wanted) {
   struct inode *dir = parent->dentry->inode, *i = d->inode;
-  int r = may_delete(cr, parent->mnt, dir, d);
+  int r = landlock_path(cr, parent, dir_wanted ? LANDLOCK_ACCESS_FS_REMOVE_DIR : LANDLOCK_ACCESS_FS_REMOVE_FILE);
+  if (!r)
+    r = may_delete(cr, parent->mnt, dir, d);
   if (r)
     return r;
   if (dir_wanted && !S_ISDIR(i->mode))
@@ -429,6 +446,10 @@ static int rename_locked(struct rename_ctx *c) {
     r = dentry_lookup(c->newp, n->last, n->last_len, name_hash(n->last, n->last_len), true, &c->nd);
   if (!r)
     r = rename_check_names(c);
+  if (!r && landlocked(c->cred)) {
+    struct landlock_refer l = {c->cred, o->path.mnt, c->od, c->newp, c->nd, true, c->flags & RENAME_EXCHANGE};
+    r = landlock_refer_slow(&l);
+  }
   if (r)
     return r;
   if (c->od->inode == c->nd->inode) /* two links of one file: nothing is done, rename(2) */

@@ -1,6 +1,7 @@
 /* open(2), openat2(2): from a name to an open file. */
 #include "acl.h"
 #include "fsnotify.h"
+#include "landlock.h"
 #include "namei.h"
 #include <linux/fs.h>
 
@@ -187,6 +188,10 @@ static int do_open(struct open_op *o, const struct path *p, struct file **out) {
   if (!f)
     return -ENOMEM;
   r = count_access(o, f);
+  if (!r)
+    r = landlock_open(o->cred, f, o->exec);
+  if (!r && (o->flags & O_TRUNC) && !o->created && (f->fmode & FMODE_NOTRUNCATE))
+    r = -EACCES;
   if (!r && i->leases)
     r = lease_break(i, o->flags);
   f->flags |= o->flags & O_NOCTTY; /* terminals look at it; no status flag of the open file */
@@ -217,7 +222,9 @@ static int create_last(struct open_op *o, struct nameidata *nd, struct dentry **
   int r = dentry_lookup(dir, nd->last, nd->last_len, name_hash(nd->last, nd->last_len), true, d);
   if (r || (*d)->inode)
     goto out;
-  r = mount_readonly(nd->path.mnt) ? -EROFS : may_create(o->cred, nd->path.mnt, di);
+  r = mount_readonly(nd->path.mnt) ? -EROFS : landlock_make(o->cred, &nd->path, S_IFREG);
+  if (!r)
+    r = may_create(o->cred, nd->path.mnt, di);
   if (!r) {
     struct acl_new acl;
     r = new_inode_attr_umask(o->t, di, S_IFREG | (o->mode & 07777), &a, &acl);

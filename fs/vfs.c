@@ -1,3 +1,4 @@
+#include "landlock.h"
 #include "../core/ipc/ipc.h"
 #include "anon.h"
 #include "fsnotify.h"
@@ -345,6 +346,7 @@ void vfs_install_hooks(struct kernel *k) {
   k->hooks.file_mount_flags = file_mount_flags;
   k->hooks.file_stat = file_stat;
   k->hooks.exec_file = exec_file;
+  landlock_install_hooks(k);
   k->hooks.file_unreadable = file_unreadable;
   k->hooks.fs_ctx_get = fs_ctx_get_hook;
   k->hooks.fs_ctx_put = fs_ctx_put_hook;

@@ -1,4 +1,5 @@
 /* chmod(2), chown(2), utimensat(2), truncate(2), fallocate(2). */
+#include "../fs/landlock.h"
 #include "path.h"
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -189,6 +190,8 @@ SYSCALL_HANDLER(truncate) {
   if (!S_ISREG(i->mode))
     return -EINVAL;
   r = vfs_permission(t, p.mnt, i, W_OK);
+  if (!r)
+    r = landlock_path(t->cred, &p, LANDLOCK_ACCESS_FS_TRUNCATE_K);
   return r ? r : vfs_truncate(t, &p, len);
 }
 
@@ -200,6 +203,8 @@ SYSCALL_HANDLER(ftruncate) {
     return -EBADF;
   if (!f->dentry || !S_ISREG(f->inode->mode) || !file_can_write(f))
     return -EINVAL;
+  if (f->fmode & FMODE_NOTRUNCATE)
+    return -EACCES;
   struct path p = file_path(f);
   return vfs_truncate(t, &p, (off_t)a[1]);
 }

@@ -1,4 +1,5 @@
 /* mount(2), umount2(2), pivot_root(2). */
+#include "../fs/landlock.h"
 #include "../fs/mount.h"
 #include "path.h"
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static int64_t bind_or_move(struct task *t, const struct path *at, const char *s
 
 static int64_t do_mount(struct task *t, const struct path *at, const char *source, const char *type, const char *data,
                         unsigned long flags) {
-  if (!may_mount(t))
+  if (!may_mount(t) || landlocked(t->cred))
     return -EPERM;
   if (flags & MS_REMOUNT)
     return vfs_remount(t, at, flags, data);
@@ -98,7 +99,7 @@ SYSCALL_HANDLER(umount2) {
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], flags & UMOUNT_NOFOLLOW ? 0 : LOOKUP_FOLLOW, &p);
   if (r)
     return r;
-  if (!may_mount(t))
+  if (!may_mount(t) || landlocked(t->cred))
     return -EPERM;
   if (p.dentry != p.mnt->root)
     return -EINVAL;
@@ -108,7 +109,7 @@ SYSCALL_HANDLER(umount2) {
 SYSCALL_HANDLER(pivot_root) {
   AUTO_PATH new = {0};
   AUTO_PATH old = {0};
-  if (!may_mount(t))
+  if (!may_mount(t) || landlocked(t->cred))
     return -EPERM;
   int r = vfs_lookup_user(t, AT_FDCWD, a[0], LOOKUP_FOLLOW | LOOKUP_DIRECTORY, &new);
   if (!r)

@@ -1,4 +1,5 @@
 /* open_tree(2), move_mount(2), fsopen(2), fsconfig(2), fsmount(2), fspick(2), mount_setattr(2). */
+#include "../fs/landlock.h"
 #include "../fs/fs_context.h"
 #include "path.h"
 #include <linux/mount.h>
@@ -72,7 +73,7 @@ SYSCALL_HANDLER(open_tree) {
 
 SYSCALL_HANDLER(move_mount) {
   unsigned flags = (unsigned)a[4];
-  if (!may_mount(t))
+  if (!may_mount(t) || landlocked(t->cred))
     return -EPERM;
   if ((flags & ~(unsigned)MOVE_FLAGS) ||
       (flags & (MOVE_MOUNT_BENEATH | MOVE_MOUNT_SET_GROUP)) == (MOVE_MOUNT_BENEATH | MOVE_MOUNT_SET_GROUP))
