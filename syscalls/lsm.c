@@ -1,6 +1,6 @@
 /*
- * Linux security modules, as a Linux that has none but the capabilities answers: security/lsm_syscalls.c. The
- * capabilities have no attributes to get or set.
+ * Linux security modules, as a Linux that has the capabilities and Landlock answers: security/lsm_syscalls.c. Neither
+ * has attributes to get or set.
  */
 #include "../core/errno.h"
 #include "../core/uaccess.h"
@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #define LSM_ID_CAPABILITY 100
+#define LSM_ID_LANDLOCK 110
 #define LSM_ATTR_UNDEF 0
 #define LSM_FLAG_SINGLE 1
 
@@ -17,7 +18,7 @@ struct lsm_ctx { /* include/uapi/linux/lsm.h */
 
 /* lsm_list_modules(ids, size, flags) */
 SYSCALL_HANDLER(lsm_list_modules) {
-  static const uint64_t ids[] = {LSM_ID_CAPABILITY};
+  static const uint64_t ids[] = {LSM_ID_CAPABILITY, LSM_ID_LANDLOCK};
   uint32_t room, need = sizeof ids;
   if (a[2])
     return -EINVAL;
