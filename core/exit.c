@@ -286,6 +286,8 @@ static void zap_pid_ns(struct process *init) {
     task_wait_uninterruptible(&init->child_wait, 0, NO_DEADLINE);
   }
   ns->reaper = NULL;
+  if (ns->reboot)
+    init->exit_code = ns->reboot;
 }
 
 /* ---- zombies ---- */

@@ -118,6 +118,7 @@ struct pid_namespace {
   int last_pid, pid_max;
   struct process *reaper; /* its init, borrowed; NULL before the first process and after the end */
   bool dying;             /* its init has ended: nobody is born in it */
+  int reboot;             /* the signal that reboot(2) has its init end with, or 0 */
 };
 int pid_ns_new(struct user_namespace *owner, struct pid_namespace *parent, struct pid_namespace **out);
 static inline struct pid_namespace *pid_ns_get(struct pid_namespace *p) {

@@ -1,5 +1,6 @@
 /* stat(2), chmod(2), chown(2), utimensat(2), truncate(2): fs/attr.c of Linux for the rules. */
 #include "acl.h"
+#include "anon.h"
 #include "anon_fs.h"
 #include "fsnotify.h"
 #include "namei.h"
@@ -54,7 +55,7 @@ int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime) {
                       .st_ino = f->anon_ino,
                       .st_nlink = 1,
                       .st_blksize = 4096,
-                      .st_mode = anon_mode(f->anon_name)};
+                      .st_mode = nsfs_ns_borrow(f) ? S_IFREG | 0444 : anon_mode(f->anon_name)};
   st->st_atim = st->st_mtim = st->st_ctim = vfs_now();
   if (btime)
     *btime = st->st_ctim;

@@ -4,6 +4,7 @@
 #include "../core/uaccess.h"
 #include "table.h"
 #include <linux/capability.h>
+#include <linux/reboot.h>
 #include <linux/sysinfo.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,8 +150,36 @@ static int64_t needs(struct task *t, int cap, int64_t with) {
   return cred_has_cap(t->cred, cap) ? with : -EPERM;
 }
 
+/* reboot_pid_ns() of Linux: there is no machine, but the init of the caller's pid namespace ends, with SIGHUP where the
+ * machine would start again and SIGINT where it would stop. */
 SYSCALL_HANDLER(reboot) {
-  return -EPERM;
+  static const unsigned magic2[] = {LINUX_REBOOT_MAGIC2, LINUX_REBOOT_MAGIC2A, LINUX_REBOOT_MAGIC2B,
+                                    LINUX_REBOOT_MAGIC2C};
+  struct pid_namespace *ns = task_pid_ns_borrow(t);
+  bool magic = (uint32_t)a[0] == LINUX_REBOOT_MAGIC1, known = false;
+  if (!ns_capable(t->cred, ns->ns.owner, CAP_SYS_BOOT))
+    return -EPERM;
+  for (size_t i = 0; i < sizeof magic2 / sizeof *magic2; i++)
+    known |= (uint32_t)a[1] == magic2[i];
+  if (!magic || !known)
+    return -EINVAL;
+  switch ((uint32_t)a[2]) {
+  case LINUX_REBOOT_CMD_RESTART:
+  case LINUX_REBOOT_CMD_RESTART2:
+    ns->reboot = SIGHUP;
+    break;
+  case LINUX_REBOOT_CMD_HALT:
+  case LINUX_REBOOT_CMD_POWER_OFF:
+    ns->reboot = SIGINT;
+    break;
+  default:
+    return -EINVAL;
+  }
+  if (ns->reaper)
+    process_exit_group(ns->reaper, SIGKILL);
+  t->exit_code = 0;
+  t->killed = true;
+  return 0;
 }
 SYSCALL_HANDLER(init_module) {
   return needs(t, CAP_SYS_MODULE, -ENOSYS);
