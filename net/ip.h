@@ -41,6 +41,7 @@ struct ip_flow {
   bool hdrincl, broadcast_ok, multicast_loop, freebind;
   const uint8_t *options; /* IPv4 options or IPv6 extension headers to put in, or NULL */
   uint8_t options_len;
+  uint8_t options_proto; /* IPv6: what the first extension header is; the last one's next header is proto already */
 };
 
 /* Where it goes. Good until ns->route_gen changes; ask again then. */

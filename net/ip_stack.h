@@ -49,7 +49,7 @@ struct ip_sysctl {
 };
 /* net.ipv4.conf.DEV.*, net.ipv6.conf.DEV.* */
 struct ip_devconf {
-  int accept_ra, dad_transmits, disable_ipv6, accept_redirects, accept_local, route_localnet, arp_ignore;
+  int dad_transmits, disable_ipv6, accept_local, route_localnet;
 };
 
 struct ip_addr_node {
@@ -154,6 +154,7 @@ void ip_dev_each(struct net_namespace *ns, bool (*fn)(void *arg, struct ip_dev *
 struct ip_addr_node *ip_addr_find(struct ip_dev *i, const struct in6_addr *a); /* the address itself, any prefix */
 void ip_addr_up(struct ip_dev *i, bool up);                                    /* routes of its addresses come or go */
 void ip_addr_flush(struct ip_dev *i);
+void ip_addr_dad_done(struct ip_dev *i, struct ip_addr_node *n, bool failed);
 void ip_addr_remove(struct ip_dev *i, struct ip_addr_node *n);
 int64_t ip_addr_tick(struct ip_dev *i, int64_t now); /* lifetimes; the next time something is due, 0: never */
 /* The address to send from: IPv4 the first that suits, IPv6 RFC 6724. False: there is none. */
@@ -243,8 +244,9 @@ struct in6_addr ip6_solicited_node(const struct in6_addr *a);
 void ip_group_flush(struct ip_dev *i);
 void ip_group_up(struct ip_dev *i);
 int64_t ip_group_tick(struct ip_dev *i, int64_t now);
-void igmp_report(struct ip_dev *i, const struct in6_addr *g, bool leave);
-void mld_report(struct ip_dev *i, const struct in6_addr *g, bool leave);
+enum group_report { GROUP_IS = 2, GROUP_LEAVE = 3, GROUP_JOIN = 4 }; /* record types of IGMPv3 and MLDv2 */
+void igmp_report(struct ip_dev *i, const struct in6_addr *g, enum group_report what);
+void mld_report(struct ip_dev *i, const struct in6_addr *g, enum group_report what);
 void mld_input(struct ip_net *n, struct pbuf *p, const struct ip_info *i); /* takes p over */
 /* Answer a query for g (any: all groups) within max ms. */
 void ip_group_query(struct ip_dev *i, const struct in6_addr *g, bool v6, unsigned max_ms);
