@@ -19,7 +19,7 @@ struct in6_addr ip6_solicited_node(const struct in6_addr *a) {
 /* ---- sending: past the routes, with hop limit 255 ---- */
 
 static void transmit(struct netdev *d, uint8_t type, uint32_t word, const struct in6_addr *target,
-                 const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *lladdr) {
+                     const struct in6_addr *src, const struct in6_addr *dst, const uint8_t *lladdr) {
   struct pbuf *p = d->addr_len == 6 ? pbuf_new(sizeof(struct nd_msg) + 8) : NULL;
   if (!p)
     return;

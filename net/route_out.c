@@ -58,7 +58,7 @@ static void set_mtu(struct ip_net *n, struct ip_route *r, const struct ip_rt_ent
 static void to_self(struct ip_net *n, const struct ip_rt_entry *e, struct in6_addr dst, struct ip_route *r) {
   r->type = RTN_LOCAL;
   if (ip_is_any(&r->src))
-    r->src = e && !ip_is_any(&e->prefsrc) && ip_same(&e->dst, &dst) ? e->prefsrc : dst;
+    r->src = e && !ip_is_any(&e->prefsrc) ? e->prefsrc : dst;
   r->dev = net_stack_of(n->ns)->lo;
   r->gateway = dst;
 }
