@@ -103,7 +103,8 @@ int netdev_new_at(struct net_namespace *ns, const char *name, int ifindex, const
   memcpy(d->name, chosen, IFNAMSIZ);
   d->ifindex = ifindex ? ifindex : next_index(st);
   d->tx_queue_len = 1000;
-  TAILQ_INSERT_TAIL(&st->devs, netdev_get(d), link);
+  netdev_get(d); /* the list's */
+  TAILQ_INSERT_TAIL(&st->devs, d, link);
   st->ndevs++;
   *out = d;
   return 0;

@@ -61,6 +61,7 @@ int cmd_help(struct globals *g, int argc, char **argv) {
          "  --systemd-cgroup       linux.cgroupsPath is SLICE:PREFIX:NAME\n"
          "  --overlay2 MODE        root:memory (default) or none: where writes to the root go\n"
          "  --oci-seccomp          enforce linux.seccomp of the spec inside (default: accepted and ignored)\n"
+         "  --network MODE         sandbox (default: a stack of its own on the container's interfaces) or none\n"
          "  --platform NAME        notify, the only one\n"
          "  --version\n\ncommands:\n");
   for (size_t i = 0; i < NCOMMANDS; i++)
@@ -160,8 +161,8 @@ enum {
   OPT_SECCOMP,
   OPT_OVERLAY,
   OPT_PLATFORM,
-  OPT_IGNORED_ARG,
-  OPT_NETWORK
+  OPT_NETWORK,
+  OPT_IGNORED_ARG
 };
 
 static const struct option global_options[] = {
@@ -175,6 +176,7 @@ static const struct option global_options[] = {
     {"oci-seccomp", optional_argument, NULL, OPT_SECCOMP},
     {"overlay2", required_argument, NULL, OPT_OVERLAY},
     {"platform", required_argument, NULL, OPT_PLATFORM},
+    {"network", required_argument, NULL, OPT_NETWORK},
     {"criu", required_argument, NULL, OPT_IGNORED_ARG},
     {"rootless", required_argument, NULL, OPT_IGNORED_ARG},
     {"version", no_argument, NULL, 'v'},
@@ -218,6 +220,9 @@ static int take_global(struct globals *g, int c, int argc, char **argv) {
     return !strcmp(optarg, "root:memory") || !strcmp(optarg, "none") ? 0 : -1;
   case OPT_PLATFORM:
     return !strcmp(optarg, "notify") ? 0 : -1;
+  case OPT_NETWORK:
+    g->network = optarg;
+    return 0;
   case OPT_IGNORED_ARG:
     return 0;
   case 'v':
@@ -255,8 +260,20 @@ static int open_log(struct globals *g) {
   return cli_fail(g, &e);
 }
 
+static bool network_ok(struct globals *g) {
+  struct err e;
+  if (!strcmp(g->network, "sandbox") || !strcmp(g->network, "none"))
+    return true;
+  if (!strcmp(g->network, "host"))
+    err_set(&e, "--network=host: the host's network stack is not supported; sandbox and none are");
+  else
+    err_set(&e, "--network=%s: sandbox or none is expected", g->network);
+  cli_fail(g, &e);
+  return false;
+}
+
 int cli_main(int argc, char **argv) {
-  struct globals g = {.log = {.fd = -1}, .overlay = "root:memory"};
+  struct globals g = {.log = {.fd = -1}, .overlay = "root:memory", .network = "sandbox"};
   int c, rc = 0;
   if (argc < 1)
     return 1;
@@ -281,7 +298,7 @@ int cli_main(int argc, char **argv) {
     state_default_root(g.root_buf, sizeof g.root_buf);
     g.root = g.root_buf;
   }
-  if (open_log(&g))
+  if (open_log(&g) || !network_ok(&g))
     return 1;
   return run_command(&g, argc - optind, argv + optind);
 }

@@ -16,6 +16,7 @@ struct globals {
   const char *log_path, *log_format;
   const char *debug_log; /* a file, or a directory if it ends in "/" */
   const char *overlay;   /* "root:memory" or "none" */
+  const char *network;   /* "sandbox", or "none": lo only */
   bool debug, strace, systemd_cgroup, oci_seccomp;
   struct oci_log log;
 };

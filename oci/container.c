@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "control.h"
 #include "hooks.h"
+#include "netsetup.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -48,13 +49,45 @@ static int run_hooks(struct container *c, bool stop, struct err *e) {
   return rc;
 }
 
+static bool wants_network(const struct globals *g, const struct container *c) {
+  const char *mode = state_str(c, "network"); /* as it was at create: engines do not repeat it */
+  return strcmp(g->network, "none") && (!mode || strcmp(mode, "none"));
+}
+
+static json_t *start_with_network(struct globals *g, struct container *c, struct err *e) {
+  char warning[600] = "";
+  int sock = control_connect(c, e);
+  if (sock < 0)
+    return NULL;
+  json_t *answer = NULL;
+  if (!wants_network(g, c))
+    answer = control_call(sock, json_pack("{s:s}", "op", "start"), NULL, 0, e);
+  else if (!netsetup_start(sock, state_pid(c), warning, sizeof warning, e))
+    answer = control_answer(sock, e);
+  close(sock);
+  if (*warning)
+    oci_log(&g->log, "warning", "%s", warning);
+  return answer;
+}
+
+/* A network namespace that somebody else made outlives the container, and is left as it was found. */
+static void leave_network(struct container *c) {
+  struct oci_spec s;
+  struct err ignored;
+  if (container_spec(c, &s, &ignored))
+    return;
+  if (s.ns[OCI_NS_NETWORK].present && s.ns[OCI_NS_NETWORK].path)
+    netsetup_undo(s.ns[OCI_NS_NETWORK].path);
+  spec_free(&s);
+}
+
 int container_start(struct globals *g, struct container *c, struct err *e) {
   enum oci_status st = state_status(c);
   if (st == OCI_RUNNING || st == OCI_PAUSED)
     return err_set(e, "cannot start an already running container");
   if (st == OCI_STOPPED)
     return err_set(e, "cannot start a container that has stopped");
-  json_t *answer = control_request(c, json_pack("{s:s}", "op", "start"), e);
+  json_t *answer = start_with_network(g, c, e);
   if (!answer || run_hooks(c, false, e)) {
     json_decref(answer);
     /* Docker makes no clean-up call after a failed start: what is still there would leak. */
@@ -79,6 +112,7 @@ int container_destroy(struct globals *g, struct container *c, struct err *e) {
   /* Stand-ins of execs, and P if its state was never written. */
   for (int i = 0; i < 100 && cgroup_signal_all(&cg, SIGKILL); i++)
     nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+  leave_network(c);
   /* The specification: a failing poststop hook is logged, and the deletion goes on. */
   if (run_hooks(c, true, &hook))
     oci_log(&g->log, "warning", "%s", hook.msg);

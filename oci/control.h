@@ -5,7 +5,7 @@
  * A message is a 4-byte length in host order and that many bytes of JSON, an object. Descriptors travel with the
  * first byte (SCM_RIGHTS). Requests and answers alternate, except on the connection of a stand-in (see below).
  *
- *   {"op":"start"}                            run the container's program
+ *   {"op":"start","network":{…}}              run the container's program; with a descriptor per interface (netsetup.h)
  *   {"op":"kill","signal":N,"all":B}          to init, or to every process
  *   {"op":"ps"}                               -> "processes":[{"pid","ppid","uid","time","tty","cmd"}],
  * "standins":[host pids]
@@ -38,5 +38,7 @@ int control_send(int sock, json_t *msg, const int *fds, int nfds, struct err *e)
 json_t *control_recv(int sock, struct err *e);
 /* Send and wait for the answer; fails with the answer's error. A new reference to the answer, or NULL. Steals msg. */
 json_t *control_call(int sock, json_t *msg, const int *fds, int nfds, struct err *e);
+/* Its second half: wait for the answer to what was sent already. */
+json_t *control_answer(int sock, struct err *e);
 /* Connect, call, close. */
 json_t *control_request(const struct container *c, json_t *msg, struct err *e);

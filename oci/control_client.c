@@ -101,7 +101,11 @@ json_t *control_recv(int sock, struct err *e) {
 json_t *control_call(int sock, json_t *msg, const int *fds, int nfds, struct err *e) {
   int rc = control_send(sock, msg, fds, nfds, e);
   json_decref(msg);
-  json_t *answer = rc ? NULL : control_recv(sock, e);
+  return rc ? NULL : control_answer(sock, e);
+}
+
+json_t *control_answer(int sock, struct err *e) {
+  json_t *answer = control_recv(sock, e);
   if (!answer || json_is_true(json_object_get(answer, "ok")))
     return answer;
   const char *text = json_string_value(json_object_get(answer, "error"));

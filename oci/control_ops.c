@@ -31,14 +31,15 @@ void process_signal_from_outside(struct process *p, int sig) {
 
 /* ---- start ---- */
 
-static json_t *op_start(struct sentry *s) {
+static json_t *op_start(struct sentry *s, json_t *network, int *fds, int nfds) {
   struct err e;
   if (s->started || s->starting)
     return control_error("cannot start an already running container");
   s->starting = true;
   struct task *t = s->init;
   act_as(t);
-  int rc = process_load(s, t, &s->a->spec->process, s->exe, &e);
+  int rc = network ? boot_network(s, network, fds, nfds, &e) : 0;
+  rc = rc ? rc : process_load(s, t, &s->a->spec->process, s->exe, &e);
   act_as_nobody(t);
   if (s->ended)
     return control_error("container not running");
@@ -213,11 +214,14 @@ json_t *control_handle(struct conn *c, json_t *req, int *fds, int nfds) {
   const char *op = json_string_value(json_object_get(req, "op"));
   if (op && !strcmp(op, "exec"))
     return op_exec(c, req, fds, nfds);
+  json_t *answer = NULL;
+  if (op && !strcmp(op, "start"))
+    answer = op_start(s, json_object_get(req, "network"), fds, nfds);
   close_all(fds, nfds);
+  if (answer)
+    return answer;
   if (!op)
     return control_error("the request has no \"op\"");
-  if (!strcmp(op, "start"))
-    return op_start(s);
   if (!strcmp(op, "kill"))
     return control_kill(s, (int)json_integer_value(json_object_get(req, "signal")),
                         json_is_true(json_object_get(req, "all")));

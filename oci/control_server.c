@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define REQUEST_MAX_BYTES (16 << 20)
-#define REQUEST_MAX_FDS 8
+#define REQUEST_MAX_FDS 32 /* NETSETUP_LINKS; a "start" brings the most */
 
 static void close_fds(int *fds, int n) {
   for (int i = 0; i < n; i++)

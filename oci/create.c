@@ -95,6 +95,7 @@ static void describe(struct making *m) {
   json_object_set_new(st, "owner", json_string(""));
   /* `delete --force` comes without --systemd-cgroup, and without the bundle: all it needs is here. */
   json_object_set_new(st, "systemdCgroup", json_boolean(m->g->systemd_cgroup));
+  json_object_set_new(st, "network", json_string(m->g->network));
   json_object_set_new(st, "cgroups", cgroup_to_json(&m->cg));
   if (m->spec->annotations)
     json_object_set(st, "annotations", m->spec->annotations);

@@ -66,6 +66,10 @@ void act_as_nobody(struct task *t);
 /* A task that was prepared but will never run. */
 void process_discard(struct task *t);
 
+/* ---- boot_network.c: devices, addresses and routes as "start" describes them (netsetup.h); takes the descriptors
+ * over, fds[i] becomes -1. 0 or -1 with *e. ---- */
+int boot_network(struct sentry *s, json_t *network, int *fds, int nfds, struct err *e);
+
 /* ---- control_server.c ---- */
 int control_serve(struct sentry *s); /* starts the fibers */
 void conn_tell_exit(struct conn *c, int wait_status);
