@@ -12,6 +12,7 @@ import lib
 from lib import *
 
 CLASSES = "cpu", "memory", "vm", "pipe", "scheduler", "interrupt", "os", "filesystem"
+LONGEST_END = 120
 NOT_ROOT = "exec", "spawn"  # stress-ng runs these only as an ordinary user
 CACHE = os.path.join(os.environ.get("RUNSC_NOTIFY_TEST_CACHE", "/var/cache/runsc-notify-tests"), "stress-ng-runc.json")
 
@@ -33,9 +34,10 @@ def exceptions():
 def run(docker, runtime, name, seconds):
     """(verdict, output): 'ran', 'skipped' (stress-ng says that it cannot), or what went wrong."""
     try:
-        r = docker("run", "--rm", "--runtime", runtime, "--network", "none", "--memory", "2g", "--pids-limit", "4000",
+        # What some do at their end is more than what they did in time: resources closes two million descriptors.
+        r = docker("run", "--rm", "--cidfile", f"{docker.dir}/{runtime}-{name}.cid", "--runtime", runtime, "--network", "none", "--memory", "2g", "--pids-limit", "4000",
                    *(["--user", "65534"] if name in NOT_ROOT else []), "debian:programs",
-                   "stress-ng", "--" + name, "1", "-t", str(seconds), "--vm-bytes", "64M", "--temp-path", "/tmp", timeout=seconds + 40)
+                   "stress-ng", "--" + name, "1", "-t", str(seconds), "--vm-bytes", "64M", "--temp-path", "/tmp", timeout=seconds + LONGEST_END)
     except subprocess.TimeoutExpired as e:
         ids = docker("ps", "-aq").out.split()
         if ids:
@@ -58,6 +60,24 @@ def native(docker, name, seconds, cache):
             json.dump(cache, f, indent=1)
         os.rename(CACHE + ".new", CACHE)
     return cache[name]
+
+
+def leftovers(docker):
+    """Processes that name one of our containers."""
+    ids, found = [], []
+    for f in os.listdir(docker.dir):
+        if f.endswith(".cid"):
+            with open(f"{docker.dir}/{f}") as cid:
+                ids.append(cid.read().strip())
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                cmd = f.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if "runsc-notify" in cmd and any(i and i in cmd for i in ids):
+            found.append(f"{pid} {cmd[:100]}")
+    return found
 
 
 def load_cache():
@@ -103,6 +123,16 @@ def main():
         if args.results:
             with open(args.results, "a") as f:
                 f.write(f"{verdict} stress {name} {why if verdict == 'SKIP' else ''}".rstrip() + "\n")
+    try:
+        wait_for(lambda: not leftovers(docker), "processes have ended", 20)
+        verdict = "PASS"
+    except Failure:
+        verdict = "FAIL"
+        print("FAIL nothing-is-left:", *leftovers(docker), sep="\n    ")
+    counts[verdict] += 1
+    if args.results:
+        with open(args.results, "a") as f:
+            f.write(f"{verdict} stress nothing-is-left\n")
     docker.stop()
     print(f"stress ({RUNTIME_NAME}): {counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
     return 1 if counts["FAIL"] else 0
