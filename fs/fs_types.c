@@ -34,15 +34,11 @@ static int cgroup_check(struct kernel *k, const char *option) {
       return 0;
   return -EINVAL;
 }
-static int proc_new(struct kernel *k, const char *options, struct super **out) {
-  (void)options;
-  return proc_mount(k, out);
-}
 
 static const struct fs_type types[] = {
     {"sysfs", FS_USERNS_MOUNT | FS_REVEALING, NS_NET, sysfs_new, NULL},
     {"tmpfs", FS_USERNS_MOUNT, NS_MNT, tmpfs_mount, tmpfs_check},
-    {"proc", FS_USERNS_MOUNT | FS_REVEALING, NS_PID, proc_new, NULL},
+    {"proc", FS_USERNS_MOUNT | FS_REVEALING, NS_PID, proc_mount, proc_check},
     {"cgroup2", FS_USERNS_MOUNT, NS_CGROUP, cgroup_new, cgroup_check},
     {"devtmpfs", 0, NS_MNT, dev_mount, tmpfs_check},
     {"ramfs", FS_USERNS_MOUNT, NS_MNT, ramfs_mount, tmpfs_check},

@@ -111,9 +111,12 @@ static int synth_symlink(struct inode *dir, struct dentry *parent, const char *n
 }
 
 static int synth_revalidate(struct dentry *d) {
+  struct inode *dir = d->parent && d->parent != d ? d->parent->inode : NULL;
+  int r = dir && dir->priv && synth_ent_of(dir)->allow ? synth_ent_of(dir)->allow(dir) : 0;
+  if (r < 0)
+    return r;
   if (d->inode)
     return synth_alive(d->inode);
-  struct inode *dir = d->parent ? d->parent->inode : NULL;
   return dir && dir->priv ? !synth_ent_of(dir)->lookup : 0;
 }
 
@@ -402,7 +405,12 @@ static void synth_kill(struct super *sb) {
   free(sb->priv);
 }
 
-static const struct super_ops synth_super_ops = {.statfs = synth_statfs, .kill = synth_kill};
+static int synth_remount(struct super *sb, const char *options) {
+  struct synth_super *s = sb->priv;
+  return s->remount ? s->remount(sb, options) : 0;
+}
+
+static const struct super_ops synth_super_ops = {.statfs = synth_statfs, .remount = synth_remount, .kill = synth_kill};
 
 int synth_mount(struct kernel *k, const char *fstype, unsigned long magic, const struct synth_ent *root,
                 const struct synth_super *tmpl, struct super **out) {

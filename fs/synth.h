@@ -57,6 +57,7 @@ struct synth_super { /* super->priv */
   void (*ctx_put)(void *ctx);
   int (*alive)(struct inode *i); /* for every inode, before its entry's own */
   int (*setattr)(struct inode *i, struct dentry *d, const struct iattr *a); /* NULL: refuse changes of mode and owner */
+  int (*remount)(struct super *sb, const char *options); /* NULL: options are ignored */
   void (*kill)(struct synth_super *s); /* NULL, or frees priv */
   int create_errno; /* what making an entry is refused with; 0: -EPERM, or -EACCES for files */
   void *priv;

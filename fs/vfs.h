@@ -407,7 +407,8 @@ int tmpfs_cachestat(struct file *f, const uint64_t range[2], uint64_t out[5]);
 /* F_ADD_SEALS, F_GET_SEALS; -EINVAL if f is of no tmpfs. */
 int tmpfs_add_seals(struct file *f, unsigned seals);
 int tmpfs_get_seals(struct file *f);
-int proc_mount(struct kernel *k, struct super **out);
+int proc_mount(struct kernel *k, const char *options, struct super **out); /* hidepid=, gid=, subset=pid */
+int proc_check(struct kernel *k, const char *option);
 int sysfs_mount(struct kernel *k, struct super **out);
 int dev_mount(struct kernel *k, const char *options, struct super **out); /* devtmpfs with the standard nodes */
 int devpts_mount(struct kernel *k, const char *options, struct super **out);

@@ -43,7 +43,7 @@ static int make_super(struct sentry *s, const struct oci_mount *m, struct super 
   if (m->bind)
     return gofer_mount(k, s->gofer, m->tree, false, (m->flags & MS_RDONLY) != 0, out);
   if (!strcmp(m->type, "proc"))
-    return proc_mount(k, out);
+    return proc_mount(k, m->data, out);
   if (!strcmp(m->type, "tmpfs") || !strcmp(m->type, "ramfs"))
     return tmpfs_mount(k, m->data, out);
   if (!strcmp(m->type, "devpts"))

@@ -13,11 +13,23 @@
 #define PROC_WHOLE 0  /* the process */
 #define PROC_THREAD 1 /* one thread: /proc/PID/task/TID */
 
-struct proc_state { /* synth_super.priv */
+struct proc_state {         /* synth_super.priv */
   struct pid_namespace *ns; /* whose processes it shows; counted */
+  int hidepid;              /* HIDEPID_* */
+  uint32_t hide_gid;        /* whose members see all */
+  bool only_pids;           /* subset=pid */
   double load[3];
   int64_t load_at; /* CLOCK_MONOTONIC ns of the last look, 0: never */
 };
+
+/* Whose processes are not shown to whom: proc(5). hidepid.c */
+enum { HIDEPID_OFF, HIDEPID_NO_ACCESS, HIDEPID_INVISIBLE, HIDEPID_NOT_PTRACEABLE = 4 };
+/* Into *s; -EINVAL for what is not known. What the instance's options look like, to be freed. */
+int proc_parse_options(struct proc_state *s, const char *options);
+char *proc_show_options(const struct proc_state *s);
+/* Is t's directory as good as not there for the current task? */
+bool proc_hides(const struct proc_state *s, struct task *t);
+int proc_pid_allow(struct inode *i); /* synth_ent.allow of /proc/PID */
 
 /* The pid namespace that the instance of i shows. */
 static inline struct pid_namespace *proc_ns_borrow(const struct inode *i) {
@@ -38,7 +50,7 @@ static inline bool proc_is_thread(const struct inode *i) {
 /* Tables of entries, and generators, by file. */
 extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c */
 extern const struct synth_ent proc_sys_entries[];                     /* sysctl.c */
-extern const struct synth_ent proc_vm_entries[];                       /* sysctl_vm.c */
+extern const struct synth_ent proc_vm_entries[];                      /* sysctl_vm.c */
 extern const struct synth_ent proc_net_entries[];                     /* net.c */
 
 extern const struct synth_ent proc_sysvipc_entries[], proc_mqueue_entries[]; /* sysvipc.c */

@@ -20,7 +20,7 @@ static ssize_t thread_self_link(struct inode *i, char *buf, size_t cap) {
   return nr ? snprintf(buf, cap, "%d/task/%d", nr, pid_nr_ns(t->tid, ns)) : -ENOENT;
 }
 
-static const struct synth_ent pid_ent = {.mode = S_IFDIR | 0555, .children = proc_pid_entries};
+static const struct synth_ent pid_ent = {.mode = S_IFDIR | 0555, .children = proc_pid_entries, .allow = proc_pid_allow};
 
 struct pid *proc_pid_of_dir_borrow(const struct file *f) {
   const struct inode *i = f->inode;
@@ -34,7 +34,8 @@ static int pid_lookup(struct inode *dir, const char *name, struct synth_child *c
   char *end;
   long nr = strtol(name, &end, 10);
   struct pid *p = *end ? NULL : pid_find_ns_borrow(proc_ns_borrow(dir), (int)nr);
-  if (!p || !proc_task_of_pid_borrow(p))
+  struct task *t = p ? proc_task_of_pid_borrow(p) : NULL;
+  if (!t || proc_hides(synth_super_of(dir)->priv, t))
     return -ENOENT;
   c->ent = &pid_ent;
   c->ctx = pid_get(p);
@@ -47,7 +48,8 @@ static int pid_next(struct inode *dir, uint64_t key, struct synth_child *c) {
   int best = 0;
   LIST_FOREACH(p, &synth_kernel(dir)->processes, all) {
     int nr = pid_nr_ns(p->pid, ns);
-    if (nr && (uint64_t)nr >= key && (!best || nr < best))
+    if (nr && (uint64_t)nr >= key && (!best || nr < best) &&
+        !(p->leader && proc_hides(synth_super_of(dir)->priv, p->leader)))
       best = nr;
   }
   if (!best)
@@ -122,6 +124,15 @@ static const struct synth_ent root_entries[] = {
 static const struct synth_ent root = {
     .mode = S_IFDIR | 0555, .children = root_entries, .lookup = pid_lookup, .next = pid_next};
 
+/* subset=pid */
+static const struct synth_ent pids_entries[] = {
+    {.name = "self", .mode = S_IFLNK | 0777, .link = self_link},
+    {.name = "thread-self", .mode = S_IFLNK | 0777, .link = thread_self_link},
+    {0},
+};
+static const struct synth_ent pids_root = {
+    .mode = S_IFDIR | 0555, .children = pids_entries, .lookup = pid_lookup, .next = pid_next};
+
 static void *ctx_get(void *p) {
   return pid_get(p);
 }
@@ -136,7 +147,7 @@ static int proc_alive(struct inode *i) {
   if (!p)
     return 1;
   struct task *t = proc_task_of_pid_borrow(p);
-  if (!t)
+  if (!t || proc_hides(synth_super_of(i)->priv, t))
     return 0;
   bool hidden = t->dumpable_off && i->mode != (S_IFDIR | 0555);
   i->uid = hidden || !t->cred ? 0 : t->cred->euid;
@@ -150,17 +161,47 @@ static void proc_kill(struct synth_super *ss) {
   free(s);
 }
 
-int proc_mount(struct kernel *k, struct super **out) {
+static int proc_remount(struct super *sb, const char *options) {
+  struct synth_super *ss = sb->priv;
+  struct proc_state *s = ss->priv, want = *s;
+  int r = proc_parse_options(&want, options);
+  char *shown = r ? NULL : proc_show_options(&want);
+  if (!shown)
+    return r ? r : -ENOMEM;
+  s->hidepid = want.hidepid;
+  s->hide_gid = want.hide_gid; /* which entries there are is decided when it is mounted */
+  free(sb->options);
+  sb->options = shown;
+  return 0;
+}
+
+int proc_check(struct kernel *k, const char *option) {
+  struct proc_state s = {0};
+  (void)k;
+  return proc_parse_options(&s, option);
+}
+
+int proc_mount(struct kernel *k, const char *options, struct super **out) {
   struct synth_super tmpl = {.ctx_get = ctx_get, .ctx_put = ctx_put, .alive = proc_alive, .create_errno = -ENOENT};
   struct proc_state *s = calloc(1, sizeof *s);
-  if (!s)
-    return -ENOMEM;
+  int r = s ? proc_parse_options(s, options) : -ENOMEM;
+  char *shown = r ? NULL : proc_show_options(s);
+  if (!shown) {
+    free(s);
+    return r ? r : -ENOMEM;
+  }
   struct task *t = task_current();
   s->ns = pid_ns_get(t ? task_pid_ns_borrow(t) : k->init_pid_ns);
   tmpl.priv = s;
+  tmpl.remount = proc_remount;
   tmpl.kill = proc_kill;
-  int r = synth_mount(k, "proc", PROC_SUPER_MAGIC, &root, &tmpl, out);
-  if (r)
+  r = synth_mount(k, "proc", PROC_SUPER_MAGIC, s->only_pids ? &pids_root : &root, &tmpl, out);
+  if (r) {
     proc_kill(&tmpl);
-  return r;
+    free(shown);
+    return r;
+  }
+  free((*out)->options);
+  (*out)->options = shown;
+  return 0;
 }
