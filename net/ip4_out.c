@@ -269,7 +269,6 @@ void ip_forward(struct ip_net *n, struct pbuf *p, const struct in6_addr *src, co
   bool v4 = ip_is4(dst);
   struct ip_route r;
   struct ip_flow f = {.src = *src, .dst = *dst, .freebind = true, .tos = v4 ? p->data[1] : 0};
-  struct netdev *in = p->dev;
   unsigned hlen = v4 ? (*p->data & 15) * 4u : IP6_HDR;
   if (p->pkt_type != PACKET_HOST || ip_is_linklocal(src) || ip_is_linklocal(dst) || ip_is_loopback(dst))
     goto drop;
@@ -300,7 +299,6 @@ void ip_forward(struct ip_net *n, struct pbuf *p, const struct in6_addr *src, co
       goto drop;
     p->csum = PB_CSUM_NONE;
   }
-  (void)in;
   n->mib[!v4].forwarded++;
   if (v4)
     (void)send_whole(n, p, dst, &r, !df);

@@ -42,7 +42,7 @@ static int add_addr(struct netdev *d, const char *s, unsigned prefix) {
   return add_addr_flags(d, s, prefix, IFA_F_NODAD);
 }
 
-static int add_route(const char *dst, unsigned prefix, const char *gw, int oif, unsigned metric, unsigned flags) {
+static int __attribute__((unused)) add_route(const char *dst, unsigned prefix, const char *gw, int oif, unsigned metric, unsigned flags) {
   struct ip_rt_entry e = {.dst = ip(dst), .prefix = (uint8_t)prefix, .oif = oif, .metric = metric};
   if (gw)
     e.gateway = ip(gw);
