@@ -127,7 +127,13 @@ static void gap_opened(struct mm *m, uint64_t end) {
     m->gap_hole = 0;
 }
 
+static void note_own_pages(struct area *a) {
+  if (a->file && (a->prot & PROT_WRITE) && !(a->flags & MAP_SHARED))
+    a->advice |= AREA_OWN_PAGES;
+}
+
 void area_insert(struct mm *m, struct area *a) {
+  note_own_pages(a);
   RB_INSERT(area_tree, &m->areas, a);
   m->nareas++;
   account(m, a, 1);
@@ -143,6 +149,7 @@ void area_unlink(struct mm *m, struct area *a) {
 void area_set_prot(struct mm *m, struct area *a, int prot) {
   account(m, a, -1);
   a->prot = prot;
+  note_own_pages(a);
   account(m, a, 1);
 }
 

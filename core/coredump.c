@@ -195,8 +195,8 @@ static uint64_t dump_size(struct mm *m, const struct area *a, unsigned filter) {
   bool named = a->file && a->file->dentry && a->kind == AREA_FILE;
   if (a->flags & MAP_SHARED)
     return filter & (named ? FILE_SHARED : ANON_SHARED) ? all : 0;
-  /* A private mapping of a file that can be written may have pages of its own: nothing tells. */
-  if (!a->file || (a->prot & PROT_WRITE))
+  /* As if all of a private mapping that could ever be written had been. (A debugger finds the libraries in theirs.) */
+  if (!a->file || (a->advice & AREA_OWN_PAGES))
     return a->prot && (filter & ANON_PRIVATE) ? all : 0;
   if (filter & FILE_PRIVATE)
     return all;

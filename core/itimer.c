@@ -47,7 +47,10 @@ static void itimer_fire(struct timer *t) {
   } else {
     it->deadline = 0;
   }
-  send_signal_process(r->p, signals[r->which], NULL);
+  if (r->which == ITIMER_REAL)
+    send_signal_process(r->p, signals[r->which], NULL);
+  else
+    send_signal_running(r->p, signals[r->which]);
 }
 
 static struct itimer_run *itimer_run(struct process *p, int which) {

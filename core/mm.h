@@ -51,6 +51,7 @@ struct area { /* vm_area_struct */
 #define AREA_NOHUGEPAGE 16
 #define AREA_SEALED 32 /* mseal(2) */
 #define AREA_SECRET 64 /* memfd_secret(2): nobody reads it from outside */
+#define AREA_OWN_PAGES 128 /* a private file mapping that is or was writable: may have pages of its own (anon_vma) */
 
 struct mm {
   ref_t ref;          /* tasks that use it */

@@ -50,6 +50,8 @@ void sighand_put(struct sighand *s);
  * permission checks (syscalls/kill does them). */
 int send_signal_task(struct task *t, int sig, const siginfo_t *info);
 int send_signal_process(struct process *p, int sig, const siginfo_t *info);
+/* The kernel's own, of a CPU timer: to a thread that runs just now, each in its turn, if there is one. */
+void send_signal_running(struct process *p, int sig);
 int send_signal_pgrp(struct pid *pgrp, int sig, const siginfo_t *info); /* -ESRCH if empty */
 /* A fault of t's own: cannot be blocked or ignored (force_sig_info). */
 void force_signal(struct task *t, int sig, const siginfo_t *info);

@@ -205,17 +205,47 @@ int send_signal_task(struct task *t, int sig, const siginfo_t *info) {
   return err;
 }
 
-int send_signal_process(struct process *p, int sig, const siginfo_t *info) {
+static int send_process(struct process *p, int sig, const siginfo_t *info, struct task *(*who)(struct process *, int)) {
   if (sig == 0 || p->zombie || !p->leader)
     return 0;
-  struct task *t = choose(p, sig);
+  struct task *t = who(p, sig);
   siginfo_t copy;
   if (!prepare(p, t ? t : p->leader, sig, from_above(p, info)))
     return 0;
   int err = enqueue(p, &p->pending, sig, translate(p, info, &copy));
-  if (!err)
-    complete(p, choose(p, sig), sig);
+  if (!err) {
+    if (!t || sig == SIGCONT) /* prepare() may have woken one that takes it */
+      t = choose(p, sig);
+    complete(p, t, sig);
+  }
   return err;
+}
+
+int send_signal_process(struct process *p, int sig, const siginfo_t *info) {
+  return send_process(p, sig, info, choose);
+}
+
+/* In Linux it is the thread in whose tick the timer was seen to be due: no thread shall be missed by a profiler. */
+static struct task *choose_running(struct process *p, int sig) {
+  struct task *t, *next = NULL, *first = NULL;
+  LIST_FOREACH(t, &p->threads, thread_link) {
+    if (!t->in_guest || !takes(t, sig))
+      continue;
+    if (!first || t->tid->nr < first->tid->nr)
+      first = t;
+    if (t->tid->nr > p->last_profiled && (!next || t->tid->nr < next->tid->nr))
+      next = t;
+  }
+  if (!next)
+    next = first;
+  if (!next)
+    return choose(p, sig);
+  p->last_profiled = next->tid->nr;
+  return next;
+}
+
+void send_signal_running(struct process *p, int sig) {
+  send_process(p, sig, NULL, choose_running);
 }
 
 int send_signal_pgrp(struct pid *pgrp, int sig, const siginfo_t *info) {

@@ -235,6 +235,7 @@ struct process { /* signal_struct: what all threads of a thread group share */
   int host_pid;            /* of the host process when it is not the leader's thread (after task_dethread()); else 0 */
   struct itimer itimer[3];
   void *itimer_priv[3];
+  int last_profiled; /* the tid that last got a signal of send_signal_running() */
   void *posix_timers;
   void *cpu_limit; /* core/cpu_limit.c: RLIMIT_CPU is set */
   int oom_score_adj;

@@ -33,6 +33,11 @@ int main(void) {
   area("file", q, 3 * 4096);
   mprotect(q + 4096, 4096, PROT_READ | PROT_WRITE);
   area("file split", q, 3 * 4096);
+  char *r = mmap(NULL, 3 * 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+  mprotect(r + 4096, 2 * 4096, PROT_READ | PROT_WRITE);
+  r[4096] = r[2 * 4096] = 1;
+  mprotect(r + 4096, 4096, PROT_READ);
+  area("written and protected again, as a dynamic linker does", r, 3 * 4096);
   unlink("file");
   char buf[8192] = "";
   read_file("/proc/self/maps", buf, sizeof buf);

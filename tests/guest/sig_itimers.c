@@ -2,6 +2,33 @@
 #include "guest.h"
 static volatile int n[65];
 static void h(int s) { n[s]++; }
+static volatile int in_thread, in_main;
+static pid_t main_tid;
+static void who(int sig) {
+  if (gettid() == main_tid)
+    in_main++;
+  else
+    in_thread++;
+}
+static void *burn(void *end) {
+  while (in_thread < 3 && now_ms() < *(int64_t *)end)
+    for (volatile int i = 0; i < 100000; i++)
+      ;
+  return NULL;
+}
+/* The signal of a CPU timer goes to the thread that uses the time, not to the main one. */
+static void profile(void) {
+  pthread_t t;
+  int64_t end = now_ms() + 3000;
+  main_tid = gettid();
+  on_signal(SIGPROF, who, SA_RESTART);
+  struct itimerval it = {{0, 10000}, {0, 10000}}, off = {0};
+  setitimer(ITIMER_PROF, &it, NULL);
+  pthread_create(&t, NULL, burn, &end);
+  pthread_join(t, NULL);
+  setitimer(ITIMER_PROF, &off, NULL);
+  say("profiled: %d", in_thread >= 3 && in_main <= 1);
+}
 int main(void) {
   on_signal(SIGALRM, h, SA_RESTART), on_signal(SIGVTALRM, h, SA_RESTART), on_signal(SIGPROF, h, SA_RESTART);
   struct itimerval it = {{0, 10000}, {0, 20000}}, old;
@@ -26,6 +53,7 @@ int main(void) {
     for (volatile int i = 0; i < 100000; i++)
       ;
   say("running: %d %d", n[SIGVTALRM], n[SIGPROF]);
+  CHILD("a thread burns") profile();
   SHOW(setitimer(9, &it, NULL));
   it = (struct itimerval){{0, 0}, {0, 1000000}};
   SHOW(setitimer(ITIMER_REAL, &it, NULL));
