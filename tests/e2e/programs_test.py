@@ -29,6 +29,14 @@ def node():
           sorted(["exec hi", "file abc 3", "worker 42", "cat piped", "cat ended 0", "gunzip 100000", "signal", "timer", "socket echoed"]))
 
 
+@test
+def node_processes():
+    """Atomics.wait, fork's channel, inotify, cluster, a heap snapshot, the thread pool."""
+    equal(bash("node /p/cluster.js").splitlines(),
+          ["atomics 4000", "ipc 40", "ipc exit 0", "watch change a, rename a, rename b", "cluster true true", "killed 3", "heap true",
+           "pool 19900", "sync in 7", "timeout SIGTERM ETIMEDOUT", "dirs true true"])
+
+
 @test(timeout=180)
 def java():
     """Compile, then run with every collector."""
@@ -127,6 +135,17 @@ def gdb_session():
                *PTRACE, timeout=80)
     contains(out, "Saved corefile c")
     expect(len(re.findall(r"#0 .*nanosleep", out)) >= 2, f"back traces with nanosleep on top: {out}")
+
+
+@test(timeout=90)
+def core_files():
+    """What gdb makes of a core: libraries, so that the stack has names."""
+    out = bash("ulimit -c unlimited; mkdir c; cd c; sleep 100 & sleep 0.3; kill -SEGV %1; wait %1; echo $?; "
+               "gdb -q -batch sleep core* -ex bt", timeout=80)
+    contains(out, "(core dumped)")
+    contains(out, "\n139\n")
+    contains(out, "terminated with signal SIGSEGV")
+    contains(out, "__libc_start_main")
 
 
 @test
