@@ -1,6 +1,7 @@
 /* Credentials and capabilities: credentials(7), capabilities(7), security/commoncap.c of Linux. */
 #include "errno.h"
 #include "kernel.h"
+#include "keys/keys.h"
 #include "landlock.h"
 #include "task.h"
 #include <linux/capability.h>
@@ -29,13 +30,14 @@ struct cred *cred_dup(const struct cred *c) {
   ref_init(&n->ref);
   user_ns_get(n->user_ns);
   landlock_domain_get(n->landlock);
+  key_get(n->thread_keyring);
+  key_get(n->process_keyring);
+  key_get(n->session_keyring);
   n->groups = NULL;
   if (c->ngroups > 0) {
     n->groups = malloc((size_t)c->ngroups * sizeof *n->groups);
     if (!n->groups) {
-      user_ns_put(n->user_ns);
-      landlock_domain_put(n->landlock);
-      free(n);
+      cred_put(n);
       return NULL;
     }
     memcpy(n->groups, c->groups, (size_t)c->ngroups * sizeof *n->groups);
@@ -52,6 +54,9 @@ void cred_put(struct cred *c) {
   if (!c || !ref_put(&c->ref))
     return;
   free(c->groups);
+  key_put(c->thread_keyring);
+  key_put(c->process_keyring);
+  key_put(c->session_keyring);
   user_ns_put(c->user_ns);
   landlock_domain_put(c->landlock);
   free(c);
@@ -129,6 +134,10 @@ void task_set_cred(struct task *t, struct cred *c) {
     LIST_FOREACH(o, &t->proc->threads, thread_link) o->dumpable_off = true;
     t->pdeath_signal = 0;
   }
+  if (c->thread_keyring && old->fsuid != c->fsuid)
+    c->thread_keyring->uid = c->fsuid;
+  if (c->thread_keyring && old->fsgid != c->fsgid)
+    c->thread_keyring->gid = c->fsgid;
   cred_put(old);
 }
 

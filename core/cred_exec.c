@@ -2,6 +2,7 @@
  * set-id bits; security/commoncap.c of Linux. */
 #include "errno.h"
 #include "kernel.h"
+#include "keys/keys.h"
 #include "task.h"
 #include <endian.h>
 #include <linux/capability.h>
@@ -90,11 +91,19 @@ static bool in_egroup(const struct cred *c, uint32_t gid) {
   return in;
 }
 
+/* A program starts with no keyrings but the session's. */
+static void drop_own_keyrings(struct cred *c) {
+  key_put(c->thread_keyring);
+  key_put(c->process_keyring);
+  c->thread_keyring = c->process_keyring = NULL;
+}
+
 int cred_exec(const struct cred *old, const struct exec_file *f, unsigned unsafe, struct exec_cred *out) {
   struct cred *c = cred_dup(old);
   struct file_caps fc;
   if (!c)
     return -ENOMEM;
+  drop_own_keyrings(c);
   set_ids(c, f);
   bool set = c->euid != old->euid || c->egid != old->egid;
   int r = from_file_caps(c, f, &fc);

@@ -10,6 +10,7 @@
 #include "fiber.h"
 #include "ipc/ipc.h"
 #include "kernel.h"
+#include "keys/keys.h"
 #include "ptrace.h"
 #include "seccomp.h"
 #include "task.h"
@@ -422,7 +423,9 @@ static int clone_alloc(struct task *t, const struct clone_args_k *a, struct task
   bool thread = a->flags & CLONE_THREAD;
   struct process *p = thread ? t->proc : process_alloc(t->k, t->proc);
   struct task *c = p ? task_alloc(t->k, p, t) : NULL;
-  int err = c ? task_clone_ns(t, c, a->flags) : -ENOMEM;
+  int err = c ? cred_fork_keys(&c->cred, thread) : -ENOMEM;
+  if (!err)
+    err = task_clone_ns(t, c, a->flags);
   if (!err)
     err = copy_resources(t, c, a->flags);
   if (!err)

@@ -1,6 +1,7 @@
 /* The sandbox's state as a whole: made at boot, torn down at the end; and the two logs. */
 #include "kernel.h"
 #include "ipc/ipc.h"
+#include "keys/keys.h"
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,7 +99,7 @@ struct kernel *kernel_new(struct loop *l) {
   strcpy(k->uts.release, "6.1.0-runsc-notify");
   strcpy(k->uts.version, "#1 SMP PREEMPT_DYNAMIC runsc-notify");
   strcpy(k->uts.machine, "x86_64");
-  if (ns_boot(k) || !(k->ipc = ipc_ns_new(k->init_user_ns))) {
+  if (keys_boot(k) || ns_boot(k) || !(k->ipc = ipc_ns_new(k->init_user_ns))) {
     kernel_free(k);
     return NULL;
   }
@@ -117,6 +118,7 @@ void kernel_free(struct kernel *k) {
     the_kernel = NULL;
   ipc_ns_put(k->ipc);
   ns_shutdown(k);
+  keys_shutdown(k);
   free(k->dmesg);
   free(k);
 }

@@ -9,6 +9,7 @@
 #include <sys/utsname.h>
 
 struct futex_table;
+struct key_table;
 struct user;
 struct ipc_namespace;
 struct net_namespace;
@@ -85,6 +86,7 @@ struct kernel {
   struct net *net;
   void *sentry;                /* oci/sentry.h's: who asked for what from outside */
   struct tty_table *ttys;      /* fs/tty_core.c: terminals by number; NULL until the first */
+  struct key_table *keys;      /* core/keys/keys.h */
   struct user *users;          /* core/user.h: hash by uid */
   struct futex_table *futexes; /* core/futex.c; made at the first wait */
   struct inotify *inotifies;   /* fs/inotify.c's: all instances, for unmount */

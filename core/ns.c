@@ -3,6 +3,7 @@
 #include "errno.h"
 #include "ipc/ipc.h"
 #include "kernel.h"
+#include "keys/keys.h"
 #include "task.h"
 #include <linux/capability.h>
 #include <sched.h>
@@ -62,6 +63,7 @@ static void release(struct ns_common *ns) {
   switch (ns->kind) {
   case NS_USER: {
     struct user_namespace *u = (struct user_namespace *)ns;
+    user_ns_keys_free(u->keys);
     free(u->uid.e);
     free(u->gid.e);
     free(u->projid.e);

@@ -60,6 +60,7 @@ struct user_namespace {
   bool parent_could_setfcap; /* the creator had CAP_SETFCAP: who maps id 0 must */
   int count[NS_KINDS];       /* namespaces of each kind that it or its descendants own */
   int max[NS_KINDS];         /* /proc/sys/user/max_*_namespaces */
+  struct user_ns_keys *keys; /* core/keys/: names and registers of keyrings; NULL until the first */
 };
 static inline bool user_ns_is_init(const struct user_namespace *u) {
   return !u || !u->parent;

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 
 struct kernel;
+struct key;
 struct ipc_namespace; /* core/ipc/ipc.h */
 struct sem_undo_list;
 struct landlock_domain;
@@ -37,6 +38,8 @@ struct cred {
   uint32_t *groups;
   struct user_namespace *user_ns;   /* counted; NULL: the initial one */
   struct landlock_domain *landlock; /* counted; NULL: not restricted. core/landlock.h */
+  struct key *thread_keyring, *process_keyring, *session_keyring; /* counted or NULL: core/keys/keys.h */
+  int reqkey;                                                     /* KEYCTL_SET_REQKEY_KEYRING */
 };
 struct cred *cred_new(void); /* all zero ids, no capabilities, the initial user namespace */
 struct cred *cred_dup(const struct cred *c);

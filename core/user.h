@@ -12,7 +12,8 @@ struct user {
   struct kernel *k;
   uint32_t uid;
   int nsigqueued;   /* queued signals and POSIX timers, against RLIMIT_SIGPENDING */
-  int nkeys;        /* against the key quotas */
+  int nkeys_all;    /* keys */
+  int nkeys;        /* of those, the ones against the key quotas */
   size_t key_bytes; /* likewise */
   UT_hash_handle hh;
 };

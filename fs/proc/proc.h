@@ -68,6 +68,10 @@ enum {
 int proc_ipc_limit_show(struct inode *i, struct sbuf *b);
 ssize_t proc_ipc_limit_store(struct inode *i, char *buf, size_t n);
 
+/* keys.c */
+extern const struct synth_ent proc_sys_keys_entries[];
+int proc_keys_show(struct inode *i, struct sbuf *b);
+int proc_key_users_show(struct inode *i, struct sbuf *b);
 /* stat.c, status.c */
 int proc_stat_show(struct inode *i, struct sbuf *b);
 int proc_statm_show(struct inode *i, struct sbuf *b);

@@ -105,6 +105,8 @@ static const struct synth_ent root_entries[] = {
     {.name = "meminfo", .mode = S_IFREG | 0444, .show = proc_meminfo_show},
     {.name = "misc", .mode = S_IFREG | 0444, .text = ""},
     {.name = "modules", .mode = S_IFREG | 0444, .text = ""},
+    {.name = "key-users", .mode = S_IFREG | 0444, .show = proc_key_users_show},
+    {.name = "keys", .mode = S_IFREG | 0444, .show = proc_keys_show},
     {.name = "mounts", .mode = S_IFLNK | 0777, .text = "self/mounts"},
     {.name = "net", .mode = S_IFLNK | 0777, .text = "self/net"},
     {.name = "partitions", .mode = S_IFREG | 0444, .text = "major minor  #blocks  name\n\n"},

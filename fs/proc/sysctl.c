@@ -145,6 +145,7 @@ static const struct synth_ent kernel_entries[] = {
     TEXT("dmesg_restrict", "0"),
     {.name = "hostname", .mode = RW, .show = hostname_show, .store = hostname_store},
     TEXT("io_uring_disabled", "2"),
+    DIR("keys", proc_sys_keys_entries),
     TEXT("kptr_restrict", "1"),
     IPC_LIMIT("msgmax", PROC_IPC_MSGMAX),
     IPC_LIMIT("msgmnb", PROC_IPC_MSGMNB),
