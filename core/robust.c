@@ -43,8 +43,12 @@ static void walk_robust_list(struct task *t) {
   if (get_user(&head, t->robust_list) < 0)
     return;
   uint64_t entry = head.next, pend = head.pending & ~1ull;
-  for (int i = 0; i < ROBUST_LIST_LIMIT && (entry & ~1ull) != t->robust_list; i++) {
+  /* Brent: each read costs a host call, so a circle that misses the head is not walked up to the limit. */
+  uint64_t mark = 0;
+  for (int i = 0; i < ROBUST_LIST_LIMIT && (entry & ~1ull) != t->robust_list && (!i || entry != mark); i++) {
     uint64_t next, at = entry & ~1ull;
+    if (!(i & (i - 1)))
+      mark = entry;
     int r = get_user(&next, at);
     if (at != pend && owner_died(t, at + (uint64_t)head.offset, entry & 1, false) < 0)
       return;
