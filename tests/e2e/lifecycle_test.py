@@ -624,6 +624,61 @@ def two_hundred_cycles():
     equal(len(os.listdir("/proc/self/fd")), fds, "descriptors")
 
 
+PROBE = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(0.7); s.connect(("10.99.0.2", 9)); s.send(b"x")
+try: s.recv(1)
+except OSError as e: print(type(e).__name__)
+"""
+
+
+def configured(peer, target):
+    """Run target(), which gives the container's network namespace as `ip` names it, and put a veth into it whose other end is in `peer`."""
+    ns, x = target()
+    sh(f"ip link add vt netns {ns} type veth peer name vp netns {peer} && ip -n {peer} addr add 10.99.0.1/24 dev vp && ip -n {peer} link set vp up", check=0)
+    sh(f"{x} sh -c 'ip addr add 10.99.0.2/24 dev vt; ip link set vt up; ip route add default via 10.99.0.1'", check=0)
+
+
+@test(ours_only=True)
+def interfaces():
+    """At start the host's stack falls silent on the container's interfaces, and a packet socket listens there; at delete a namespace of the
+    engine's is as it was. Configured before create (podman), and between create and start (Docker 26)."""
+    peer, mine = f"rn-peer-{os.getpid()}", f"rn-mine-{os.getpid()}"
+    refused = lambda: (sh(["ip", "-n", peer, "neigh", "flush", "all"]), "Refused" in sh(["ip", "netns", "exec", peer, "python3", "-c", PROBE]).out)[1]
+    sockets = lambda x: len(sh(f"{x} cat /proc/net/packet").out.splitlines()) - 1
+    namespaces = [{"type": t} for t in ("pid", "ipc", "uts", "mount")]
+    try:
+        for n in (peer, mine):
+            sh(["ip", "netns", "add", n], check=0)
+        x = f"ip netns exec {mine}"
+        configured(peer, lambda: (mine, x))
+        expect(refused(), "the host's stack does not answer before")
+        for flags, silent in (((), True), (("--network=none",), False)):
+            b, cid = bundle(["sleep", "100"], linux__namespaces=namespaces + [{"type": "network", "path": f"/run/netns/{mine}"}]), new_id()
+            with open(f"{b}/out", "wb") as f:
+                for cmd in (("create", "--bundle", b, "--pid-file", f"{b}/pid", cid), ("start", cid)):
+                    rc = subprocess.run([RUNTIME, "--root", root, *flags, *cmd], stdin=subprocess.DEVNULL, stdout=f, stderr=f, timeout=30).returncode
+                    equal(rc, 0, f"{cmd[0]}: {open(f'{b}/out').read()}")
+            equal(refused(), not silent, f"an answer of the host's stack with {flags}")
+            equal(sockets(x), int(silent), "packet sockets")
+            rt("delete", "--force", cid, check=0)
+            expect(refused(), "the host's stack does not answer afterwards")
+            equal(sockets(x), 0, "packet sockets left")
+        sh(["ip", "-n", mine, "link", "del", "vt"], check=0)
+        c = Created(["sleep", "100"])
+        pid = open(f"{c.bundle}/pid").read()
+        configured(peer, lambda: (pid, f"nsenter -t {pid} -n"))
+        expect(refused(), "the host's stack does not answer before start")
+        rt("start", c.id, check=0)
+        expect(not refused(), "the host's stack answers")
+        equal(sockets(f"nsenter -t {pid} -n"), 1, "packet sockets")
+        rt("delete", "--force", c.id, check=0)
+        expect("--network=host" in rt("--network=host", "state", "x").out, "--network=host is not refused")
+    finally:
+        for n in (peer, mine):
+            sh(["ip", "netns", "del", n])
+
+
 @test(ours_only=True, timeout=60)
 def crash_of_the_sentry():
     """A crash prints a backtrace to the debug log and ends the container with a status that says so."""
