@@ -286,7 +286,10 @@ static void on_fiber(void *body) {
   ((void (*)(void))(uintptr_t)body)();
 }
 
-static int (*mount_fs)(struct kernel *, struct super **) = proc_mount;
+static int mount_proc(struct kernel *kernel, struct super **sb) {
+  return proc_mount(kernel, NULL, sb);
+}
+static int (*mount_fs)(struct kernel *, struct super **) = mount_proc;
 
 static void run(void (*body)(void)) {
   struct super *sb;
