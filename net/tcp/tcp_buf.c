@@ -143,7 +143,7 @@ ssize_t tcp_send(struct tcp_conn *c, struct uio *u, int flags) {
     chunk_free(c, last);
   }
   if (done)
-    sent_to_queue(c, flags | (u->resid && r != -EFAULT ? MSG_MORE : 0));
+    sent_to_queue(c, flags);
   if (!tcp_snd_room(c) || (!done && r == -EAGAIN))
     c->want_write = true;
   tcp_release(c);

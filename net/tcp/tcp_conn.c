@@ -210,10 +210,13 @@ int tcp_connect(struct tcp_conn *c, const struct ip_flow *f, uint16_t lport, uin
   if (c->state != TCP_CLOSE)
     return c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECV ? -EALREADY : c->l ? -EINVAL : -EISCONN;
   struct tcp_stack *s = c->s;
+  int r = c->iss || c->irs ? tcp_disconnect(c) : 0; /* an attempt before this one has left its marks */
+  if (r)
+    return r;
   c->flow = *f;
   c->flow.proto = IPPROTO_TCP;
   c->n.key.raddr = f->dst;
-  int r = tcp_set_path(c);
+  r = tcp_set_path(c);
   if (r)
     return r;
   c->flow.dst = f->dst;
@@ -229,6 +232,7 @@ int tcp_connect(struct tcp_conn *c, const struct ip_flow *f, uint16_t lport, uin
   if ((r = tcp_hash_add(s, &c->n)))
     return r;
   tcp_hold(c);
+  tcp_port_put(s, c->port);
   c->port = tcp_port_get(s, port);
   c->iss = c->snd_una = c->snd_nxt = iss;
   c->snd_end = c->snd_up = c->snd_sml = iss + 1;

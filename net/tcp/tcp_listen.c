@@ -141,6 +141,8 @@ static void req_init(struct tcp_conn *l, const struct tcp_rx *r, struct tcp_req 
   q->ecn = s->set.ecn && (r->flags & (TF_ECE | TF_CWR)) == (TF_ECE | TF_CWR);
   q->flow.src = r->key.laddr;
   q->flow.dst = r->key.raddr;
+  q->flow.options = NULL; /* the listener's user owns them */
+  q->flow.options_len = 0;
   q->tsoff = tcp_tsoff(s, &r->key);
   if (!l->flow.oif && r->i->dev && IN6_IS_ADDR_LINKLOCAL(&r->key.raddr))
     q->flow.oif = r->i->dev->ifindex;

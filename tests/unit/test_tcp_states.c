@@ -45,7 +45,13 @@ START_TEST(refused) {
   ck_assert_int_eq(tcp_take_error(a), ECONNREFUSED);
   ck_assert_int_eq(tcp_take_error(a), 0);
   ck_assert_int_eq(tcp_state(a), TCP_CLOSE);
+  struct tcp_conn *l = sim_listen(&s, 1, 82, 4); /* the same once more */
+  struct ip_flow f = {.src = ip_from4(0), .dst = s.h[1].addr, .ttl = -1};
+  ck_assert_int_eq(tcp_connect(a, &f, 40000, 82, &s.ports), 0);
+  sim_run(&s, SEC);
+  ck_assert_int_eq(tcp_state(a), TCP_ESTABLISHED);
   tcp_close(a, -1);
+  tcp_close(l, -1);
   end();
 }
 END_TEST
