@@ -18,6 +18,11 @@ struct file *file_new(const struct file_ops *ops, int flags, void *priv) {
   f->flags = flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
   f->priv = priv;
   fmutex_init(&f->pos_lock);
+  const struct task *t = task_current();
+  if (t && t->cred) {
+    f->anon_uid = t->cred->fsuid;
+    f->anon_gid = t->cred->fsgid;
+  }
   return f;
 }
 

@@ -81,6 +81,7 @@ struct file {
   const char *anon_name;  /* what /proc/PID/fd shows without a dentry: "pipe:[N]", "anon_inode:[eventpoll]"; owned by
                              priv or static */
   uint64_t anon_ino;      /* st_ino and the N of the above */
+  uint32_t anon_uid, anon_gid;    /* of a file without an inode: fsuid and fsgid of who made it, for pipes and sockets */
   struct epitem_list *epitems;    /* fs/epoll.c's: who watches this file */
   int owner_pid, owner_sig;       /* F_SETOWN (a number of the initial pid namespace), F_SETSIG */
   uint32_t owner_uid, owner_euid; /* who called F_SETOWN */

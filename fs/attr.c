@@ -56,6 +56,10 @@ int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime) {
                       .st_nlink = 1,
                       .st_blksize = 4096,
                       .st_mode = nsfs_ns_borrow(f) ? S_IFREG | 0444 : anon_mode(f->anon_name)};
+  if (st->st_mode & S_IFMT & ~S_IFREG) { /* the others share one inode, which is root's */
+    st->st_uid = f->anon_uid;
+    st->st_gid = f->anon_gid;
+  }
   st->st_atim = st->st_mtim = st->st_ctim = vfs_now();
   if (btime)
     *btime = st->st_ctim;
