@@ -243,13 +243,11 @@ static void leave_children(struct task *t) {
     if (o != t && !o->exiting)
       heir = o;
   }
-  if (!heir)
-    return;
   LIST_FOREACH(c, &p->children, sibling) {
     if (c->parent_thread != t)
       continue;
-    c->parent_thread = heir;
-    if (!c->zombie)
+    c->parent_thread = heir; /* none: all of the process is on its way out, and t goes first */
+    if (heir && !c->zombie)
       send_pdeath(p, c);
   }
 }
@@ -337,7 +335,7 @@ void process_reap(struct process *p) {
   LIST_REMOVE(leader, thread_link);
   p->leader = NULL;
   p->nthreads--;
-  k->ntasks--;
+  kernel_task_leave(k);
   leader->state = TASK_DEAD;
   task_free(leader);
   if (k->init == p)
@@ -407,7 +405,7 @@ static void release_thread(struct task *t) {
   struct process *p = t->proc;
   LIST_REMOVE(t, thread_link);
   p->nthreads--;
-  p->k->ntasks--;
+  kernel_task_leave(p->k);
   t->state = TASK_DEAD;
   struct pid *tid = pid_get(t->tid);
   task_free(t);
@@ -500,7 +498,7 @@ static void take_over_leader(struct task *t) {
   p->leader = t;
   LIST_REMOVE(old, thread_link);
   p->nthreads--;
-  p->k->ntasks--;
+  kernel_task_leave(p->k);
   old->ctx = NULL;
   struct process *c;
   LIST_FOREACH(c, &p->children, sibling) {

@@ -159,7 +159,7 @@ void process_link_thread(struct process *p, struct task *t) {
   p->nlive++;
   p->nusers++;
   p->nunfinished++;
-  p->k->ntasks++;
+  kernel_task_enter(p->k);
 }
 
 /* p, with its pid set, becomes visible. */

@@ -2,6 +2,7 @@
 #include "kernel.h"
 #include "ipc/ipc.h"
 #include "keys/keys.h"
+#include <malloc.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,11 +70,36 @@ static void boot_log(struct kernel *k) {
   klog(k, "Setting up the container; it suspects nothing.");
 }
 
+/* ---- memory after a crowd ---- */
+
+#define CROWD 128
+#define TRIM_DELAY_NS 500000000
+
+/* The allocator keeps what was freed between what is still used: it has to be asked for it. */
+static void trim(struct timer *t) {
+  struct kernel *k = t->arg;
+  k->ntasks_peak = k->ntasks;
+  malloc_trim(0);
+}
+
+void kernel_task_enter(struct kernel *k) {
+  if (++k->ntasks > k->ntasks_peak)
+    k->ntasks_peak = k->ntasks;
+}
+
+void kernel_task_leave(struct kernel *k) {
+  if (--k->ntasks < k->ntasks_peak / 4 && k->ntasks_peak >= CROWD && !k->trim.armed)
+    timer_arm(&k->trim, loop_now() + TRIM_DELAY_NS);
+}
+
+/* ---- begin and end ---- */
+
 struct kernel *kernel_new(struct loop *l) {
   struct kernel *k = calloc(1, sizeof *k);
   if (!k)
     return NULL;
   k->loop = l;
+  k->trim = (struct timer){.fn = trim, .arg = k};
   LIST_INIT(&k->processes);
   k->sysctl = (struct kernel_sysctl)KERNEL_SYSCTL_DEFAULTS;
   k->aio_max_nr = 65536;
@@ -114,6 +140,7 @@ struct kernel *kernel_new(struct loop *l) {
 void kernel_free(struct kernel *k) {
   if (!k)
     return;
+  timer_disarm(&k->trim);
   if (the_kernel == k)
     the_kernel = NULL;
   ipc_ns_put(k->ipc);

@@ -101,6 +101,8 @@ struct kernel {
   uint32_t next_ns_ino;
   LIST_HEAD(, process) processes;
   int nprocesses, ntasks;
+  int ntasks_peak; /* since the last trim */
+  struct timer trim;
   struct process *init;
   bool shutting_down;
   uint64_t forks; /* since boot, for /proc/stat */
@@ -132,6 +134,9 @@ struct kernel {
 struct kernel *kernel_current(void);
 struct kernel *kernel_new(struct loop *l);
 void kernel_free(struct kernel *k);
+/* A task begins or ends to be counted in ntasks. The memory of a crowd goes back to the host soon after it has left. */
+void kernel_task_enter(struct kernel *k);
+void kernel_task_leave(struct kernel *k);
 
 /* dmesg: "[    0.123456] text". No newline at the end. */
 void klog(struct kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

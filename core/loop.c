@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 #include <time.h>
 #include <unistd.h>
+
+#define FREE_POLLS_MAX 256
 
 static __thread struct loop *current_loop;
 
@@ -88,16 +91,21 @@ struct loop *loop_new(void) {
   return l;
 }
 
+static void free_polls(struct poll_list *list) {
+  struct poll_op *o;
+  while ((o = LIST_FIRST(list))) {
+    LIST_REMOVE(o, link);
+    free(o);
+  }
+}
+
 void loop_free(struct loop *l) {
   if (!l)
     return;
   io_uring_queue_exit(&l->ring);
   recv_cleanup(l);
-  while (l->free_polls) {
-    struct poll_op *o = l->free_polls;
-    l->free_polls = o->next;
-    free(o);
-  }
+  free_polls(&l->armed_polls);
+  free_polls(&l->free_polls);
   if (current_loop == l)
     current_loop = NULL;
   free(l);
@@ -210,8 +218,13 @@ void loop_run(struct loop *l) {
 static void poll_done(struct loop *l, struct op *o, int res) {
   struct poll_op *po = (struct poll_op *)o;
   struct loop_poll *p = po->p;
-  po->next = l->free_polls;
-  l->free_polls = po;
+  LIST_REMOVE(po, link);
+  if (l->nfree_polls < FREE_POLLS_MAX) {
+    LIST_INSERT_HEAD(&l->free_polls, po, link);
+    l->nfree_polls++;
+  } else {
+    free(po);
+  }
   if (!p)
     return;
   p->priv = NULL;
@@ -221,12 +234,15 @@ static void poll_done(struct loop *l, struct op *o, int res) {
 int loop_poll_arm(struct loop *l, struct loop_poll *p) {
   if (p->priv)
     return 0;
-  struct poll_op *po = l->free_polls;
-  if (po)
-    l->free_polls = po->next;
-  else if (!(po = malloc(sizeof *po)))
+  struct poll_op *po = LIST_FIRST(&l->free_polls);
+  if (po) {
+    LIST_REMOVE(po, link);
+    l->nfree_polls--;
+  } else if (!(po = malloc(sizeof *po))) {
     return -ENOMEM;
+  }
   *po = (struct poll_op){.op.done = poll_done, .p = p};
+  LIST_INSERT_HEAD(&l->armed_polls, po, link);
   p->priv = po;
   struct io_uring_sqe *s = loop_get_sqe(l);
   io_uring_prep_poll_add(s, p->fd, p->events);

@@ -2,6 +2,7 @@
 #pragma once
 #include "loop.h"
 #include <liburing.h>
+#include <sys/queue.h>
 
 #define RING_ENTRIES 256
 #define RECV_BUFFERS 32        /* 256 were 1.4 times slower */
@@ -18,15 +19,17 @@ struct op {
 struct poll_op {
   struct op op;
   struct loop_poll *p; /* NULL once removed */
-  struct poll_op *next;
+  LIST_ENTRY(poll_op) link;
 };
+LIST_HEAD(poll_list, poll_op);
 
 RB_HEAD(timer_tree, timer);
 
 struct loop {
   struct io_uring ring;
   struct timer_tree timers;
-  struct poll_op *free_polls;
+  struct poll_list armed_polls, free_polls;
+  int nfree_polls;
   int64_t now;
   bool stop;
   int hot_fd;

@@ -182,6 +182,9 @@ int mount_copy_tree(struct vfs *v, struct mount *src, struct dentry *root, bool 
                     enum mount_copy how, struct mount **out) {
   if (v->nmounts + (int)(recursive ? mount_count_tree(src) : 1) > MOUNTS_MAX_ALL)
     return -ENOSPC;
+  bool ns_files = !unbindable; /* bind mounts only */
+  if (!ns_files && mount_is_mnt_ns_file(root))
+    return -EINVAL;
   struct mount *top = copy_one(v, src, root, how), *s, *next;
   if (!top)
     return -ENOMEM;
@@ -196,6 +199,8 @@ int mount_copy_tree(struct vfs *v, struct mount *src, struct dentry *root, bool 
         r = -EPERM;
       skip = true;
     }
+    if (!skip && !ns_files && mount_is_mnt_ns_file(s->root))
+      skip = true;
     next = skip ? skip_tree(s, src) : mount_next(s, src);
     if (skip)
       continue;
@@ -381,9 +386,12 @@ static void umount_counterparts(struct vfs *v, struct mount *m) {
 
 void mount_umount_tree(struct mount *top, bool propagate) {
   struct vfs *v = top->sb->vfs;
-  struct mount_ns *ns = top->ns;
+  /* What goes may be the last to hold its own namespace: a namespace's file can be mounted. */
+  struct mount_ns *ns = top->ns && top->ns->ns.ref.n ? top->ns : NULL;
   struct gone list = {0};
   bool whole = true;
+  if (ns)
+    ns_get(&ns->ns);
   for (struct mount *m = top; m && whole; m = mount_next(m, top))
     whole = gone_add(&list, m);
   if (!whole) { /* no memory for a list: without propagation it needs none */
@@ -402,7 +410,8 @@ void mount_umount_tree(struct mount *top, bool propagate) {
   while (list.n)
     mount_put(list.v[--list.n]);
   free(list.v);
-  mount_table_changed(v, ns && ns->ns.ref.n ? ns : NULL);
+  mount_table_changed(v, ns);
+  mount_ns_put(ns);
 }
 
 struct busy_check {

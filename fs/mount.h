@@ -46,6 +46,12 @@ int mount_graft(struct vfs *v, struct mount *top, const struct path *at, bool mo
 /* Take the tree out of its namespace, with what propagation says, and drop the namespace's references. */
 void mount_umount_tree(struct mount *top, bool propagate);
 bool mount_has_locked_children(const struct mount *m, const struct dentry *below);
+/*
+ * A mounted file of a mount namespace holds that. So that no two hold each other (mnt_ns_loop()), only files of
+ * namespaces younger than the caller's are mounted, and neither new namespaces nor propagation copy such mounts.
+ */
+bool mount_is_mnt_ns_file(const struct dentry *d);
+bool mount_makes_ns_loop(const struct dentry *d);
 void mount_table_changed(struct vfs *v, struct mount_ns *ns);
 /* In a namespace less privileged than where it came from, what was set stays set and what is covered stays covered. */
 void mount_lock_tree(struct mount *top);

@@ -159,6 +159,8 @@ static bool bindable(const struct path *from) {
 static int copy_checked(struct task *t, const struct path *from, bool recursive, struct mount **out) {
   if (from->mnt->unbindable)
     return -EINVAL;
+  if (mount_makes_ns_loop(from->dentry))
+    return -EINVAL;
   if (!bindable(from) && !(from->mnt->ns && from->mnt->ns->anon))
     return -EINVAL;
   if (!recursive && mount_has_locked_children(from->mnt, from->dentry))
@@ -195,6 +197,13 @@ static bool tree_has_unbindable(struct mount *top) {
   return false;
 }
 
+static bool tree_makes_ns_loop(struct mount *top) {
+  for (struct mount *m = top; m; m = mount_next(m, top))
+    if (mount_makes_ns_loop(m->root))
+      return true;
+  return false;
+}
+
 static bool is_in_tree(const struct mount *m, const struct mount *top) {
   for (; m; m = m->parent)
     if (m == top)
@@ -215,7 +224,7 @@ static int move_allowed(const struct path *from, const struct path *to) {
     return -EINVAL;
   if (to->mnt->peers && tree_has_unbindable(m))
     return -EINVAL;
-  if (is_in_tree(to->mnt, m))
+  if (is_in_tree(to->mnt, m) || tree_makes_ns_loop(m))
     return -ELOOP;
   return to->dentry->unhashed ? -ENOENT : 0;
 }

@@ -1,4 +1,5 @@
 /* Mount namespaces: mount_namespaces(7), pivot_root(2). */
+#include "anon.h"
 #include "mount.h"
 #include <linux/capability.h>
 #include <stdlib.h>
@@ -20,13 +21,44 @@ void mount_ns_put(struct mount_ns *ns) {
   ns_put(ns ? &ns->ns : NULL);
 }
 
-void mount_ns_free(struct ns_common *head) {
-  struct mount_ns *ns = (struct mount_ns *)head;
+/* The mount namespace that the file d stands for, NULL if it does not. */
+static struct mount_ns *ns_of_file_borrow(const struct dentry *d) {
+  struct file *f = vfs_standin_file_borrow(d);
+  struct ns_common *ns = f ? nsfs_ns_borrow(f) : NULL;
+  return ns && ns->kind == NS_MNT ? (struct mount_ns *)ns : NULL;
+}
+
+bool mount_is_mnt_ns_file(const struct dentry *d) {
+  return ns_of_file_borrow(d);
+}
+
+bool mount_makes_ns_loop(const struct dentry *d) {
+  struct mount_ns *of = ns_of_file_borrow(d);
+  struct task *t = task_current();
+  return of && t && t->fs && t->fs->ns && t->fs->ns->seq >= of->seq;
+}
+
+static void free_one(struct mount_ns *ns) {
   if (ns->root)
     mount_umount_tree(ns->root, false);
   LIST_REMOVE(ns, all);
-  ns_fini(head);
+  ns_fini(&ns->ns);
   free(ns);
+}
+
+/* Mounts of a namespace's file hold it, and guests decide how long a chain of that is: no recursion. */
+void mount_ns_free(struct ns_common *head) {
+  struct mount_ns *ns = (struct mount_ns *)head;
+  struct vfs *v = head->k->vfs;
+  STAILQ_INSERT_TAIL(&v->dead_mount_ns, ns, dead_link);
+  if (v->freeing_mount_ns)
+    return;
+  v->freeing_mount_ns = true;
+  while ((ns = STAILQ_FIRST(&v->dead_mount_ns))) {
+    STAILQ_REMOVE_HEAD(&v->dead_mount_ns, dead_link);
+    free_one(ns);
+  }
+  v->freeing_mount_ns = false;
 }
 
 bool mount_in_callers_ns(const struct mount *m) {

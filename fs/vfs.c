@@ -374,6 +374,7 @@ int vfs_init(struct kernel *k) {
   waitq_init(&v->mounts_wq);
   fmutex_init(&v->rename_lock);
   LIST_INIT(&v->mount_namespaces);
+  STAILQ_INIT(&v->dead_mount_ns);
   LIST_INIT(&v->supers);
   v->init_ns = mount_ns_new(v, false, k->init_user_ns);
   if (!v->init_ns) {

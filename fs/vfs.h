@@ -339,11 +339,14 @@ struct mount_ns {
   uint64_t seq;   /* namespaces made later have higher ones */
   uint64_t event; /* counts changes of the table */
   LIST_ENTRY(mount_ns) all;
+  STAILQ_ENTRY(mount_ns) dead_link;
 };
 struct vfs {
   struct kernel *k;
   struct mount_ns *init_ns;
   LIST_HEAD(, mount_ns) mount_namespaces;
+  STAILQ_HEAD(, mount_ns) dead_mount_ns; /* nobody's any more; mount_ns_free() is at it */
+  bool freeing_mount_ns;
   LIST_HEAD(, super) supers;
   uint64_t next_mount_ns;
   unsigned long propagations; /* counts walks over peer groups */

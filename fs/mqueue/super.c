@@ -274,7 +274,6 @@ struct mq_ns *mq_ns_borrow(struct ipc_namespace *ns) {
                       .msg_default = 10,
                       .msgsize_default = 8192};
   sb->priv = m;
-  sb->options = strdup("");
   if (make_root(sb) || !(m->mnt = internal_mount(sb))) {
     super_put(sb);
     return NULL;
