@@ -168,6 +168,8 @@ static void proc_died(struct loop_poll *lp, uint32_t revents) {
     if (c->state == CTX_GONE)
       continue;
     ctx_uncount(c);
+    if (c->state == CTX_BORN)
+      TAILQ_REMOVE(&c->p->births, c, list_link);
     c->state = CTX_GONE;
     if (c->waiter)
       fiber_wake(c->waiter);
