@@ -9,15 +9,19 @@
 
 static struct kernel *k;
 static struct net_namespace *ns;
+static struct loop *loop; /* the protocols on top arm timers */
 
 static void setup(void) {
   struct task *init;
+  loop = loop_new();
+  ck_assert_ptr_nonnull(loop);
   k = util_kernel(&init);
   ck_assert_int_eq(net_boot(k), 0);
   ns = k->init_nsproxy->net;
 }
 static void teardown(void) {
   net_shutdown(k);
+  loop_free(loop);
 }
 
 /* ---- a device that keeps what it was given ---- */
