@@ -17,6 +17,10 @@ static void show(const char *what, int r) {
 int main(void) {
   char from[64];
   int up[2], down[2];
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(0, &one);
+  sched_setaffinity(0, sizeof one, &one); /* Linux 6.18 takes the numbers that tell age from a batch for each CPU */
   if (unshare(CLONE_NEWNS))
     return 1;
   mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);

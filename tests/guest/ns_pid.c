@@ -174,8 +174,8 @@ static void set_tid(void) {
     fflush(stdout);
     _exit(0);
   }
-  show("outside", pid);
   done(pid);
+  show("outside", pid);
   ca.set_tid_size = 33;
   show("too many", syscall(SYS_clone3, &ca, sizeof ca));
   tids[0] = 0;
