@@ -305,6 +305,8 @@ static long run_program(struct stub_slot *s, int *end) {
       r = push_frame((struct stub_uc *)s->uc, &s->frames[o->a[0] % STUB_MAX_FRAMES]);
       break;
     case STUB_OP_ENTER:
+      setbase(0, 0); /* the zygote's is an address of the Sentry's */
+      setbase(1, 0);
       enter_guest(s, o->a[0], o->a[1]);
       break;
     case STUB_OP_ATOMIC:
