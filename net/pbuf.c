@@ -79,6 +79,22 @@ static uint8_t *moved(const uint8_t *p, const uint8_t *from, uint8_t *to) {
   return p ? to + (p - from) : NULL;
 }
 
+/* Drop the first `left` bytes of the frags. */
+static void eat_frags(struct pbuf *p, uint32_t left) {
+  int used = 0;
+  while (left) {
+    struct pfrag *f = &p->frag[used];
+    uint32_t take = left < f->len ? left : f->len;
+    f->data += take;
+    f->len -= take;
+    left -= take;
+    if (!f->len)
+      pstore_put(f->store), used++;
+  }
+  memmove(p->frag, p->frag + used, (size_t)(p->nfrags - used) * sizeof *p->frag);
+  p->nfrags -= used;
+}
+
 /* Exchange the linear part for a copy with n bytes of the packet in it, those behind the old linear part taken out of
  * the frags. What lies before data (headers that were pulled) comes along. */
 static int relinearize(struct pbuf *p, uint32_t n) {
@@ -96,19 +112,7 @@ static int relinearize(struct pbuf *p, uint32_t n) {
   p->head = s->bytes;
   p->end = s->bytes + s->cap;
   p->data = s->bytes + before;
-  uint32_t left = from_frags;
-  int used = 0;
-  while (left) {
-    struct pfrag *f = &p->frag[used];
-    uint32_t take = left < f->len ? left : f->len;
-    f->data += take;
-    f->len -= take;
-    left -= take;
-    if (!f->len)
-      pstore_put(f->store), used++;
-  }
-  memmove(p->frag, p->frag + used, (size_t)(p->nfrags - used) * sizeof *p->frag);
-  p->nfrags -= used;
+  eat_frags(p, from_frags);
   p->linear = n;
   return 0;
 }
@@ -165,18 +169,7 @@ void pbuf_pull(struct pbuf *p, uint32_t n) {
   p->data += here;
   p->linear -= here;
   p->len -= n;
-  int used = 0;
-  while (left) {
-    struct pfrag *f = &p->frag[used];
-    uint32_t take = left < f->len ? left : f->len;
-    f->data += take;
-    f->len -= take;
-    left -= take;
-    if (!f->len)
-      pstore_put(f->store), used++;
-  }
-  memmove(p->frag, p->frag + used, (size_t)(p->nfrags - used) * sizeof *p->frag);
-  p->nfrags -= used;
+  eat_frags(p, left);
 }
 
 void pbuf_trim(struct pbuf *p, uint32_t n) {

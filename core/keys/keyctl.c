@@ -261,6 +261,7 @@ int64_t keyctl_chown(struct task *t, int32_t id, uint32_t uid, uint32_t gid) {
   int err = key_lookup_user(t, id, KEY_LOOKUP_CREATE | KEY_LOOKUP_PARTIAL, KEY_SETATTR, &r);
   if (err)
     return err;
+  c = t->cred; /* the lookup may have made a keyring, and with it new credentials */
   bool other_user = uid != INVALID_ID && kuid != r.key->uid;
   bool other_group = gid != INVALID_ID && kgid != r.key->gid;
   if ((other_user || (other_group && !cred_in_group(c, kgid))) && !cred_has_cap(c, CAP_SYS_ADMIN))
