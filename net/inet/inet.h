@@ -1,0 +1,194 @@
+/*
+ * Sockets of AF_INET and AF_INET6 over the Internet layer (net/ip.h) and the TCP engine (net/tcp/tcp.h): ip(7),
+ * ipv6(7), tcp(7), udp(7), raw(7), icmp(7).
+ *
+ * Both families share one kind of socket: addresses are struct in6_addr with IPv4 mapped, ports in host order. A
+ * dual-stack socket is bound to :: and sees IPv4 peers mapped. The wildcard of a bound IPv4 socket is ::ffff:0.0.0.0,
+ * that of an IPv6 socket ::.
+ *
+ * Ownership: an inet_sock is its socket's (socket.priv) until release(). What arrives for it is looked up in the tables
+ * of its namespace's struct inet_net, borrowed; nothing in the data path parks. The namespace reference is counted.
+ */
+#pragma once
+#include "../../core/loop.h"
+#include "../ip.h"
+#include "../socket.h"
+#include "../stack.h"
+#include "../tcp/tcp.h"
+#include <linux/errqueue.h>
+
+struct inet_sock;
+struct inet_net;
+
+/* ---- what a protocol is: one line in inet.c's table ---- */
+struct inet_proto {
+  int type, protocol; /* SOCK_*, IPPROTO_*; protocol 0: any (raw) */
+  int cap;            /* CAP_NET_RAW over the namespace's owner, or -1 */
+  const struct socket_ops *ops;
+  int (*init)(struct inet_sock *is); /* may set is->priv; -errno fails socket(2). NULL: nothing to do */
+};
+extern const struct inet_proto inet_proto_tcp, inet_proto_udp, inet_proto_udplite, inet_proto_raw, inet_proto_ping4,
+    inet_proto_ping6;
+
+/* ---- options of ip(7) and ipv6(7): net/inet/inet_opt.c ---- */
+struct inet_opts {
+  int tos, tclass;     /* tclass -1: the default */
+  int ttl, hoplimit;   /* -1: the default */
+  int mc_ttl, mc_hops; /* multicast */
+  int mc_ifindex[2];   /* by version: 0 IPv4 */
+  struct in_addr mc_addr;
+  bool mc_loop[2], mc_all[2];
+  uint8_t pmtudisc[2];
+  bool v6only, freebind, transparent, hdrincl, nodefrag, recverr[2], router_alert, bind_no_port, autoflowlabel, sndflow;
+  int min_ttl, min_hops;
+  uint32_t recv;       /* INET_RECV_*: control messages wanted */
+  uint8_t *ip_options; /* IP_OPTIONS, owned */
+  uint8_t ip_options_len;
+  int port_range_lo, port_range_hi; /* IP_LOCAL_PORT_RANGE; 0: the namespace's */
+  int csum_offset;                  /* IPV6_CHECKSUM, raw sockets; -1: none */
+  uint32_t icmp6_filter[8], icmp_filter;
+};
+#define INET_RECV_PKTINFO 1u
+#define INET_RECV_PKTINFO6 2u
+#define INET_RECV_TTL 4u
+#define INET_RECV_HOPLIMIT 8u
+#define INET_RECV_TOS 16u
+#define INET_RECV_TCLASS 32u
+#define INET_RECV_OPTS 64u
+#define INET_RECV_RETOPTS 128u
+#define INET_RECV_ORIGDSTADDR 256u
+#define INET_RECV_ORIGDSTADDR6 512u
+#define INET_RECV_FLOWLABEL 1024u
+#define INET_RECV_FRAGSIZE 2048u
+#define INET_RECV_CHECKSUM 4096u
+#define INET_RECV_EXTHDRS 8192u
+
+/* ---- the socket ---- */
+struct inet_port;   /* inet_port.c: a local port and who holds it */
+struct inet_member; /* inet_mcast.c: a multicast membership */
+struct inet_err;    /* inet_err.c: an entry of the error queue */
+struct inet_sock {
+  struct socket *sock;      /* borrowed; it outlives this */
+  struct net_namespace *ns; /* counted */
+  struct inet_net *net;     /* borrowed from ns */
+  const struct inet_proto *proto;
+  void *priv;                   /* the protocol's: struct tcp_sock *, struct dgram_sock * */
+  struct in6_addr laddr, raddr; /* as getsockname() and getpeername() show them, mapped */
+  uint16_t lport, rport;
+  bool bound_addr, bound_port, connected; /* bind(2) named an address, a port; the peer is set */
+  bool shut_rd, shut_wr;
+  int bound_dev; /* SO_BINDTODEVICE, or the scope of a link-local address: an ifindex; 0 any */
+  uint32_t kuid; /* of the creator: ports are shared among one user's sockets only */
+  struct inet_opts opt;
+  struct inet_port *port;                     /* counted by inet_port_get/put */
+  LIST_ENTRY(inet_sock) port_link, hash_link; /* the port's holders; the protocol's own table */
+  struct ip_route route;                      /* a cache for a connected socket's flow */
+  LIST_HEAD(, inet_member) members;
+  STAILQ_HEAD(, inet_err) errq;
+  unsigned nerr;
+};
+static inline struct inet_sock *inet_of(const struct socket *s) {
+  return s->priv;
+}
+
+/* net.ipv4.ip_local_port_range and relatives; TCP's own are in tcp_settings(). Free to change at any time. */
+struct inet_sysctl {
+  int port_lo, port_hi, unprivileged_port_start;
+  bool nonlocal_bind[2], bindv6only;
+  uint32_t ping_group_lo, ping_group_hi; /* kgids; lo > hi: nobody */
+  int udp_rmem_min, udp_wmem_min, igmp_max_memberships;
+  int rmem_default, rmem_max, wmem_default, wmem_max, optmem_max; /* net.core */
+};
+enum inet_table { INET_TCP, INET_UDP, INET_UDPLITE, INET_PING, INET_TABLES };
+#define INET_HASH 1024 /* chains of a table; keyed with the namespace's secret */
+struct udp_mib {
+  uint64_t in_datagrams, no_ports, in_errors, out_datagrams, rcvbuf_errors, sndbuf_errors, in_csum_errors,
+      ignored_multi;
+};
+/* A namespace's half: net_stack.sub[NET_INET]. */
+struct inet_net {
+  struct net_namespace *ns; /* borrowed */
+  struct inet_sysctl sysctl;
+  struct inet_ports *ports[INET_TABLES]; /* inet_port.c */
+  struct tcp_stack *tcp;                 /* tcp_env.c */
+  struct timer tcp_timer;
+  struct net_deferred tcp_rx;
+  LIST_HEAD(inet_sock_list, inet_sock) udp[INET_HASH], raw, ping, tcp_socks; /* by hash_link */
+  struct udp_mib udp_mib[2][2];                                              /* [UDP, UDP-Lite][by version] */
+  uint64_t raw_drops;
+};
+static inline struct inet_net *inet_net_of(const struct net_namespace *ns) {
+  return net_stack_of(ns) ? net_stack_of(ns)->sub[NET_INET] : NULL;
+}
+
+/* ---- inet.c ---- */
+/* bind(2) and connect(2) of datagram sockets use these too; TCP has its own connect. Neither parks. */
+int inet_bind(struct socket *s, const struct sockaddr *a, socklen_t len);
+int inet_autobind(struct inet_sock *is); /* an ephemeral port if it has none. 0, -EAGAIN (none is free) */
+int inet_getname(struct socket *s, bool peer, struct sockaddr_storage *a, socklen_t *len);
+void inet_release(struct inet_sock *is); /* the common part: port, memberships, error queue, namespace; frees it */
+long inet_ioctl(struct socket *s, unsigned cmd, uint64_t arg); /* what all have: SIOCGSTAMP, then netdevice(7) */
+/* Each AF_INET and AF_INET6 socket of a namespace and table, for /proc/net and sock_diag; TCP: tcp_each(). */
+int inet_each(struct inet_net *n, enum inet_table t, bool (*fn)(void *arg, struct inet_sock *is), void *arg);
+
+/* ---- inet_addr.c: sockaddrs ---- */
+/* Decode a sockaddr for this socket. 0; -EINVAL (too short, or a scope that is missing or contradicts bound_dev),
+ * -EAFNOSUPPORT, -ENETUNREACH (mapped on a v6only socket). *scope: sin6_scope_id of a link-local address, or 0. */
+int inet_addr_get(const struct inet_sock *is, const void *name, socklen_t len, struct in6_addr *a, uint16_t *port,
+                  int *scope);
+/* And back, in the socket's family: the full length. */
+socklen_t inet_addr_put(const struct inet_sock *is, const struct in6_addr *a, uint16_t port, int scope, void *out);
+/* The flow that a packet of this socket begins with: options, mark, device; v4 says whose options count. */
+void inet_flow(const struct inet_sock *is, const struct in6_addr *dst, uint8_t proto, struct ip_flow *f);
+struct in6_addr inet_any(const struct inet_sock *is); /* the family's wildcard */
+bool inet_may(const struct inet_sock *is, int cap);   /* ns_capable(current, the network namespace's owner) */
+
+/* ---- inet_port.c ---- */
+/* Take a local port: 0 picks an ephemeral one. -EADDRINUSE by the rules of SO_REUSEADDR and SO_REUSEPORT, -EACCES
+ * (privileged). Sets is->lport, is->port. `table` is of the protocol. */
+int inet_port_bind(struct inet_sock *is, enum inet_table t, const struct in6_addr *a, uint16_t port);
+struct inet_port *inet_port_hold(struct inet_port *p); /* what a TCP connection without a socket keeps */
+void inet_port_drop(struct inet_port *p);
+void inet_port_release(struct inet_sock *is);
+
+/* ---- inet_opt.c: SOL_SOCKET's that need the network, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_RAW, IPPROTO_ICMPV6 ----
+ * -ENOPROTOOPT is passed on to the generic options. TCP's and UDP's own levels are in their files. */
+int inet_setsockopt(struct socket *s, int level, int opt, const void *val, socklen_t len);
+int inet_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *len);
+void inet_opts_init(struct inet_sock *is);
+void inet_opts_fini(struct inet_sock *is);
+
+/* ---- inet_cmsg.c ---- */
+/* Control messages of a send change the flow (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*; UDP_SEGMENT into *gso). -EINVAL. */
+int inet_cmsg_send(const struct inet_sock *is, const struct msg_k *m, struct ip_flow *f, uint16_t *gso);
+/* What came with a packet, in the order of Linux; for what the socket asked for. */
+struct inet_meta {
+  struct ip_info i;
+  uint16_t sport, dport;
+  int64_t stamp;  /* CLOCK_REALTIME ns */
+  uint32_t drops; /* SO_RXQ_OVFL */
+  uint16_t gro_size;
+  const struct pbuf *p; /* p->net is the IP header: options, flow label */
+};
+void inet_cmsg_recv(const struct inet_sock *is, struct msg_k *m, const struct inet_meta *meta);
+void cmsg_append(struct msg_k *m, int level, int type, const void *data,
+                 size_t len); /* MSG_CTRUNC if there is no room */
+
+/* ---- inet_err.c: IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE ---- */
+/* An ICMP error about this socket's packet: queued if asked for, s->err set by the rules of ip(7). `quoted`: the
+ * payload that the error quotes. */
+void inet_err_queue(struct inet_sock *is, const struct ip_error *e, uint16_t dport, const uint8_t *payload,
+                    uint32_t len);
+ssize_t inet_err_recv(struct inet_sock *is, struct msg_k *m); /* -EAGAIN: the queue is empty */
+void inet_err_flush(struct inet_sock *is);
+
+/* ---- inet_mcast.c ---- */
+int inet_mcast_setsockopt(struct inet_sock *is, int level, int opt, const void *val, socklen_t len); /* -ENOPROTOOPT */
+int inet_mcast_getsockopt(struct inet_sock *is, int level, int opt, void *val, socklen_t *len);
+bool inet_mcast_wants(const struct inet_sock *is, const struct ip_info *i); /* membership and source filters */
+void inet_mcast_flush(struct inet_sock *is);
+void inet_mcast_dev_gone(struct inet_sock *is, int ifindex);
+
+/* ---- tcp_env.c, udp.c: begin and end in a namespace ---- */
+int inet_tcp_init(struct inet_net *n);
+void inet_tcp_fini(struct inet_net *n);
