@@ -9,6 +9,7 @@ systems, which shows whether a test is deterministic. Exit status 1 if any faile
 """
 import argparse, difflib, os, queue, re, shlex, shutil, signal, subprocess, sys, tempfile, threading, time
 
+NATIVE_TRIES = 4
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 RUNNING = set()  # process groups that we started
@@ -150,9 +151,20 @@ def main():
                 return
             a = run_all([], tool, args, native_tmp, batch)
             b = run_all([] if args.native_only else runtime, tool, args, second_tmp, batch)
+            for name, path in batch:
+                if not args.native_only and a[name] != b[name]:
+                    a[name] = again(name, path, a[name], b[name])
             with lock:
                 for name, _ in batch:
                     judge(name, a[name], b[name])
+
+    def again(name, path, first, inside):
+        for _ in range(NATIVE_TRIES):
+            a = run_all([], tool, args, native_tmp, [(name, path)])[name]
+            if a == inside:
+                print(f"note {name}: native gives more than one answer", flush=True)
+                return a
+        return first
 
     def judge(name, a, b):
         good = a == b and a[0] not in ("timeout", "sandbox-died", "exit-96", "exit-97", "exit-99") and not a[0].startswith("mkdtemp")
