@@ -93,6 +93,8 @@ SYSCALL_HANDLER(kcmp) {
     return order(x->fs, y->fs);
   case KCMP_SIGHAND:
     return order(x->sighand, y->sighand);
+  case KCMP_SYSVSEM:
+    return order(x->sem_undo, y->sem_undo);
   default:
     return -EINVAL;
   }
