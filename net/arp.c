@@ -1,7 +1,7 @@
 /*
- * ARP for IPv4 over Ethernet: RFC 826, RFC 5227 (probes). Questions are answered for addresses of that very device
- * only. Entries are made by questions for us and by our own; anything else that is heard can at most confirm or, after
- * the locktime, move one that exists.
+ * ARP for IPv4 over Ethernet: RFC 826, RFC 5227 (probes). Whom questions are answered for, arp_ignore says. Entries are
+ * made by questions for us and by our own; anything else that is heard can at most confirm or, after the locktime, move
+ * one that exists.
  */
 #include "../core/errno.h"
 #include "ip_stack.h"
@@ -25,10 +25,24 @@ static void transmit(struct netdev *d, uint16_t op, uint32_t spa, uint32_t tpa, 
   (void)ether_output(d, p, to, ETH_P_ARP);
 }
 
-void arp_solicit(struct netdev *d, const struct in6_addr *target, const uint8_t *unicast) {
+/* Who asks, by arp_announce: the packet's own source if it is ours (1: and of the target's network on this device),
+ * else the device's best. */
+static struct in6_addr asker(struct ip_net *n, struct netdev *d, const struct in6_addr *target, const struct pbuf *p) {
+  struct in6_addr best = ip_from4(0);
+  struct ip_dev *i = ip_dev_of(d);
+  int level = i ? IP_CONF_MAX(n, i, arp_announce) : 0;
+  (void)ip_addr_select(n, d, target, RT_SCOPE_LINK, &best);
+  if (!p || !p->net || p->protocol != ETH_P_IP || level >= 2 || p->net + IP4_HDR > p->data + p->linear)
+    return best;
+  struct in6_addr src = ip_from4(((const struct ip4_hdr *)p->net)->src);
+  if (ip_local_type(n, &src) != RTN_LOCAL || (level == 1 && !ip_addr_find(i, &src)))
+    return best;
+  return src;
+}
+
+void arp_solicit(struct netdev *d, const struct in6_addr *target, const uint8_t *unicast, const struct pbuf *p) {
   struct ip_net *n = ip_net_of(d->ns);
-  struct in6_addr src = ip_from4(0);
-  (void)ip_addr_select(n, d, target, RT_SCOPE_LINK, &src);
+  struct in6_addr src = asker(n, d, target, p);
   transmit(d, REQUEST, ip_get4(&src), ip_get4(target), NULL, unicast ? unicast : everybody);
 }
 
@@ -48,6 +62,19 @@ static bool well_formed(const struct netdev *d, const struct arp_packet *a) {
   return !(a->sha[0] & 1) && memcmp(a->sha, d->addr, 6);
 }
 
+/* arp_ignore: which of our addresses this device answers for. */
+static bool answers_for(struct ip_net *n, struct ip_dev *i, const struct in6_addr *tpa, const struct in6_addr *spa) {
+  int level = IP_CONF_MAX(n, i, arp_ignore);
+  if (!level)
+    return ip_local_type(n, tpa) == RTN_LOCAL;
+  struct ip_addr_node *a = level < 8 ? ip_addr_find(i, tpa) : NULL;
+  if (!a || level == 1)
+    return a;
+  struct in6_addr x = *spa, y = a->a.addr;
+  uint32_t mask = a->a.prefix ? htonl(~0u << (32 - a->a.prefix)) : 0;
+  return !((ip_get4(&x) ^ ip_get4(&y)) & mask);
+}
+
 void arp_rx(struct netdev *d, struct pbuf *p) {
   struct ip_net *n = ip_net_of(d->ns);
   struct ip_dev *i = ip_dev_of(d);
@@ -60,14 +87,14 @@ void arp_rx(struct netdev *d, struct pbuf *p) {
   if (!ok || type == PACKET_OTHERHOST || !well_formed(d, &a))
     return;
   struct in6_addr spa = ip_from4(a.spa), tpa = ip_from4(a.tpa);
-  bool for_us = ip_addr_find(i, &tpa), ours = a.spa && ip_addr_find(i, &spa);
+  bool for_us = answers_for(n, i, &tpa, &spa), ours = a.spa && ip_addr_find(i, &spa);
   if (a.op == htons(REQUEST) && for_us && !ours) {
     if (a.spa && ip_local_type(n, &spa) == RTN_UNICAST) /* not a probe */
       neigh_heard(d, &spa, a.sha, NEIGH_CREATE | NEIGH_OVERRIDE);
     transmit(d, REPLY, a.tpa, a.spa, a.sha, a.sha);
   } else if (a.op == htons(REPLY) && a.spa && !ours) {
     neigh_heard(d, &spa, a.sha, NEIGH_OVERRIDE | (type == PACKET_HOST && for_us ? NEIGH_SOLICITED : 0));
-  } else if (a.op == htons(REQUEST) && a.spa == a.tpa && a.spa && !ours) {
+  } else if (a.op == htons(REQUEST) && a.spa == a.tpa && a.spa && !ours && !IP_CONF_MAX(n, i, drop_gratuitous_arp)) {
     neigh_heard(d, &spa, a.sha, NEIGH_OVERRIDE); /* an announcement */
   }
 }

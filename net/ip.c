@@ -49,6 +49,34 @@ const struct ip_proto *ip_proto_find(uint8_t proto) {
   return NULL;
 }
 
+/* ---- counters: IpExt of /proc/net/netstat, snmp6. Lengths are of the packet with its IP header. ---- */
+
+void ip_count_in(struct ip_net *n, const struct pbuf *p, const struct ip_info *i) {
+  struct ip_mib *m = &n->mib[!ip_is4(&i->dst)];
+  m->in_octets += p->len;
+  m->in_ecn[i->tos & 3]++;
+  if (i->multicast) {
+    m->in_mcast++;
+    m->in_mcast_octets += p->len;
+  } else if (i->broadcast) {
+    m->in_bcast++;
+    m->in_bcast_octets += p->len;
+  }
+}
+
+void ip_count_out(struct ip_net *n, const struct pbuf *p, const struct ip_route *r, bool v6) {
+  struct ip_mib *m = &n->mib[v6];
+  m->out_requests++;
+  m->out_octets += p->len;
+  if (r->type == RTN_MULTICAST) {
+    m->out_mcast++;
+    m->out_mcast_octets += p->len;
+  } else if (r->type == RTN_BROADCAST) {
+    m->out_bcast++;
+    m->out_bcast_octets += p->len;
+  }
+}
+
 /*
  * To raw sockets, then to the protocol, which takes p over. final: nobody else may want it, so that an unknown protocol
  * is told to the sender.
@@ -88,7 +116,6 @@ int ip_send(struct ip_net *n, struct pbuf *p, const struct ip_flow *f) {
   struct ip_route r;
   int rc = ip_route_output(n->ns, f, &r);
   if (rc) {
-    n->mib[!ip_is4(&f->dst)].out_no_routes++;
     pbuf_free(p);
     return rc;
   }

@@ -52,6 +52,8 @@ struct ip_route {
   uint16_t advmss;
   uint8_t type; /* RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_MULTICAST */
   uint32_t gen;
+  struct neigh *neigh; /* borrowed, good while the namespace's neigh_gen is this one: no look-up for each packet */
+  uint32_t neigh_gen;
 };
 /* 0; -ENETUNREACH, -EHOSTUNREACH, -EACCES (broadcast), -EINVAL (src is not ours), -ENETDOWN. */
 int ip_route_output(struct net_namespace *ns, const struct ip_flow *f, struct ip_route *r);
@@ -150,6 +152,8 @@ void ip_event_route(struct net_namespace *ns, const struct ip_rt_entry *e, bool 
 struct neigh;
 /* Send p to the link-layer address of `to` on d; queues it while that is being resolved. Takes p over. */
 int neigh_output(struct netdev *d, const struct in6_addr *to, struct pbuf *p);
+/* The same to r->gateway on r->dev, which remembers the neighbour. */
+int neigh_output_route(struct ip_route *r, struct pbuf *p);
 /* The upper layer saw an answer from there (RFC 4861 7.3.1). */
 void neigh_confirm(struct netdev *d, const struct in6_addr *to);
 

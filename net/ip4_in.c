@@ -4,15 +4,21 @@
 #include <linux/if_packet.h>
 
 /* The header is whole, linear and right; p is cut to the length that it says. */
-static bool header_ok(struct pbuf *p) {
+static bool header_ok(struct pbuf *p, struct ip_mib *m) {
   struct ip4_hdr *h = p->len >= IP4_HDR ? (struct ip4_hdr *)pbuf_linear(p, IP4_HDR) : NULL;
   if (!h || h->vihl >> 4 != 4)
     return false;
   unsigned hlen = (h->vihl & 15) * 4u, len = ntohs(h->len);
-  if (hlen < IP4_HDR || len < hlen || len > p->len || !pbuf_linear(p, hlen))
+  if (hlen < IP4_HDR || len < hlen || !pbuf_linear(p, hlen))
     return false;
-  if (csum_fold(csum_add(0, p->data, hlen)))
+  if (csum_fold(csum_add(0, p->data, hlen))) {
+    m->in_csum_errors++;
     return false;
+  }
+  if (len > p->len) {
+    m->in_truncated++;
+    return false;
+  }
   if (p->len > len)
     pbuf_trim(p, len); /* the link's padding */
   p->net = p->data;
@@ -55,6 +61,18 @@ static bool source_ok(struct ip_net *n, const struct pbuf *p, const struct ip_in
     return false;
   uint8_t type = ip_local_type(n, &i->src);
   return type == RTN_UNICAST || (type == RTN_LOCAL && id->conf.accept_local);
+}
+
+/* RFC 3704 2.2, 2.4: is there a way back, and does it leave by the device that the packet came in on? */
+static bool way_back_ok(struct ip_net *n, const struct ip_info *i) {
+  int mode = IP_CONF_MAX(n, ip_dev_of(i->dev), rp_filter);
+  const struct ip_rt_entry *e;
+  if (!mode || i->dev->flags & IFF_LOOPBACK || ip_is_any(&i->src))
+    return true;
+  if (!ip_route_resolve(n, &i->src, 0, 0, &e) && (mode == 2 || e->oif == i->dev->ifindex || e->type != RTN_UNICAST))
+    return true;
+  n->mib[0].rp_filter++;
+  return false;
 }
 
 /* For us, and as what? Multicast: groups of the device, all hosts always. */
@@ -111,7 +129,7 @@ void ip4_rx(struct netdev *d, struct pbuf *p) {
     return;
   }
   n->mib[0].in_receives++;
-  if (!header_ok(p)) {
+  if (!header_ok(p, &n->mib[0])) {
     n->mib[0].in_hdr_errors++;
     pbuf_free(p);
     return;
@@ -120,7 +138,8 @@ void ip4_rx(struct netdev *d, struct pbuf *p) {
   struct ip_info i = {
       .src = ip_from4(h->src), .dst = ip_from4(h->dst), .proto = h->proto, .tos = h->tos, .ttl = h->ttl, .dev = d};
   uint8_t type = classify(n, &i);
-  if (!source_ok(n, p, &i) || type == RTN_BLACKHOLE) {
+  ip_count_in(n, p, &i);
+  if (!source_ok(n, p, &i) || !way_back_ok(n, &i) || type == RTN_BLACKHOLE) {
     n->mib[0].in_addr_errors++;
     pbuf_free(p);
     return;

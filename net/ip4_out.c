@@ -76,7 +76,7 @@ void ip_loop_copy(struct ip_net *n, const struct pbuf *p, struct netdev *d) {
 
 /* ---- to the link ---- */
 
-int ip_link_output(struct pbuf *p, const struct ip_route *r, const struct in6_addr *dst) {
+int ip_link_output(struct pbuf *p, struct ip_route *r, const struct in6_addr *dst) {
   struct netdev *d = r->dev;
   static const uint8_t none[8];
   uint16_t type = ip_is4(dst) ? ETH_P_IP : ETH_P_IPV6;
@@ -97,7 +97,7 @@ int ip_link_output(struct pbuf *p, const struct ip_route *r, const struct in6_ad
     uint8_t m[6] = {0x33, 0x33, dst->s6_addr[12], dst->s6_addr[13], dst->s6_addr[14], dst->s6_addr[15]};
     return ether_output(d, p, m, type);
   }
-  return neigh_output(d, &r->gateway, p);
+  return neigh_output_route(r, p);
 }
 
 /* ---- fragments ---- */
@@ -115,9 +115,8 @@ static void blank_uncopied(uint8_t *opt, unsigned len) {
   }
 }
 
-/* p whole, at its header, which is hlen long. */
-static int fragment(struct ip_net *n, struct pbuf *p, unsigned hlen, const struct in6_addr *dst,
-                    const struct ip_route *r) {
+int ip4_fragment(struct ip_net *n, struct pbuf *p, const struct in6_addr *dst, struct ip_route *r) {
+  unsigned hlen = (*p->data & 15) * 4u;
   uint32_t room = (r->mtu - hlen) & ~7u, total = p->len - hlen;
   struct ip4_hdr h;
   memcpy(&h, p->data, sizeof h);
@@ -149,13 +148,11 @@ static int fragment(struct ip_net *n, struct pbuf *p, unsigned hlen, const struc
 }
 
 /* Complete packet at its header. frag_ok: it may be cut. */
-static int send_whole(struct ip_net *n, struct pbuf *p, const struct in6_addr *dst, const struct ip_route *r,
-                      bool frag_ok) {
-  unsigned hlen = (*p->data & 15) * 4u;
+static int send_whole(struct ip_net *n, struct pbuf *p, const struct in6_addr *dst, struct ip_route *r, bool frag_ok) {
   if (p->gso || p->len <= r->mtu)
     return ip_link_output(p, r, dst);
   if (frag_ok)
-    return fragment(n, p, hlen, dst, r);
+    return ip4_fragment(n, p, dst, r);
   n->mib[0].frag_fails++;
   pbuf_free(p);
   return -EMSGSIZE;
@@ -185,7 +182,7 @@ static int output_hdrincl(struct ip_net *n, struct pbuf *p, const struct ip_flow
     h->id = (uint16_t)ip_next_id(n, &r->src, &f->dst, h->proto);
   ip4_hdr_csum(h);
   p->csum = PB_CSUM_NONE;
-  n->mib[0].out_requests++;
+  ip_count_out(n, p, r, false);
   loop_if_asked(n, p, f, r);
   return ip_link_output(p, r, &f->dst);
 }
@@ -243,69 +240,11 @@ int ip4_output(struct ip_net *n, struct pbuf *p, const struct ip_flow *f, struct
     return rc;
   }
   p->mark = f->mark;
-  n->mib[0].out_requests++;
+  ip_count_out(n, p, r, false);
   loop_if_asked(n, p, f, r);
   if (r->type == RTN_MULTICAST && !((struct ip4_hdr *)p->data)->ttl) {
     pbuf_free(p); /* not beyond this host */
     return 0;
   }
   return send_whole(n, p, &f->dst, r, !df);
-}
-
-/* ---- forwarding, both versions ---- */
-
-static bool take_hop(struct pbuf *p, bool v4) {
-  uint8_t *ttl = v4 ? &((struct ip4_hdr *)p->data)->ttl : &((struct ip6_hdr_wire *)p->data)->hops;
-  if (*ttl <= 1)
-    return false;
-  --*ttl;
-  if (v4)
-    ip4_hdr_csum((struct ip4_hdr *)p->data);
-  return true;
-}
-
-/* RFC 1812 5.2: p is at its IP header, which has been checked. Errors quote it as it came. */
-void ip_forward(struct ip_net *n, struct pbuf *p, const struct in6_addr *src, const struct in6_addr *dst) {
-  bool v4 = ip_is4(dst);
-  struct ip_route r;
-  struct ip_flow f = {.src = *src, .dst = *dst, .freebind = true, .tos = v4 ? p->data[1] : 0};
-  unsigned hlen = v4 ? (*p->data & 15) * 4u : IP6_HDR;
-  if (p->pkt_type != PACKET_HOST || ip_is_linklocal(src) || ip_is_linklocal(dst) || ip_is_loopback(dst))
-    goto drop;
-  if (ip_route_output(n->ns, &f, &r) || r.type != RTN_UNICAST) {
-    v4 ? icmp4_send(n, p, 3, 0, 0) : icmp6_send(n, p, 1, 0, 0);
-    goto drop;
-  }
-  bool df = !v4 || (((struct ip4_hdr *)p->data)->off & htons(IP4_DF));
-  uint8_t proto = v4 ? ((struct ip4_hdr *)p->data)->proto : ((struct ip6_hdr_wire *)p->data)->next;
-  if (p->csum == PB_CSUM_PARTIAL) /* a frame's offsets become the packet's */
-    p->csum_start -= (uint16_t)(p->mac ? p->data - p->mac : 0);
-  bool fits = p->len <= r.mtu;
-  if (p->gso) {
-    pbuf_pull(p, hlen);
-    fits = !ip_gso_fits(p, proto, hlen, r.mtu);
-    pbuf_push(p, hlen);
-  }
-  if (!fits && (df || p->gso)) {
-    v4 ? icmp4_send(n, p, 3, 4, htonl(r.mtu & 0xffff)) : icmp6_send(n, p, 2, 0, htonl(r.mtu));
-    goto drop;
-  }
-  if (!take_hop(p, v4)) {
-    v4 ? icmp4_send(n, p, 11, 0, 0) : icmp6_send(n, p, 3, 0, 0);
-    goto drop;
-  }
-  if (!fits && p->csum == PB_CSUM_PARTIAL) {
-    if (csum_complete(p))
-      goto drop;
-    p->csum = PB_CSUM_NONE;
-  }
-  n->mib[!v4].forwarded++;
-  if (v4)
-    (void)send_whole(n, p, dst, &r, !df);
-  else
-    (void)ip_link_output(p, &r, dst);
-  return;
-drop:
-  n->mib[!v4].in_addr_errors++;
-  pbuf_free(p);
 }

@@ -206,6 +206,7 @@ void ip6_rx(struct netdev *d, struct pbuf *p) {
                       .ttl = h.hops,
                       .dev = d,
                       .multicast = IN6_IS_ADDR_MULTICAST(&h.dst)};
+  ip_count_in(n, p, &i);
   uint8_t type = addresses_ok(p, &i) ? classify(n, &i) : RTN_BLACKHOLE;
   if (type == RTN_UNICAST && n->sysctl.forward6) {
     ip_forward(n, p, &i.src, &i.dst);

@@ -12,7 +12,7 @@ static unsigned unfragmentable(const struct pbuf *p) {
 }
 
 static int fragment(struct ip_net *n, struct pbuf *p, const struct in6_addr *src, const struct in6_addr *dst,
-                    const struct ip_route *r) {
+                    struct ip_route *r) {
   unsigned fixed = unfragmentable(p), hlen = fixed + sizeof(struct ip6_frag_hdr);
   uint32_t room = r->mtu > hlen + 8 ? (r->mtu - hlen) & ~7u : 0, total = p->len - fixed;
   uint32_t id = ip_next_id(n, src, dst, 0);
@@ -68,7 +68,7 @@ static int output_hdrincl(struct ip_net *n, struct pbuf *p, const struct ip_flow
     pbuf_free(p);
     return rc;
   }
-  n->mib[1].out_requests++;
+  ip_count_out(n, p, r, true);
   return ip_link_output(p, r, &f->dst);
 }
 
@@ -92,7 +92,7 @@ int ip6_output(struct ip_net *n, struct pbuf *p, const struct ip_flow *f, struct
     return rc;
   }
   p->mark = f->mark;
-  n->mib[1].out_requests++;
+  ip_count_out(n, p, r, true);
   if (r->type == RTN_MULTICAST && !(r->dev->flags & IFF_LOOPBACK)) {
     if (f->multicast_loop && ip_group_member(r->dev, &dst))
       ip_loop_copy(n, p, r->dev);

@@ -55,7 +55,8 @@ static void dev_new(struct netdev *d) {
   i->timer.fn = dev_timer;
   i->timer.arg = i;
   /* Router advertisements are not accepted: a container's addresses come from its runtime. */
-  i->conf = (struct ip_devconf){.dad_transmits = 1};
+  struct ip_net *n = ip_net_of(d->ns);
+  i->conf = n ? n->conf_default : (struct ip_devconf){.dad_transmits = 1};
   d->ip = i;
 }
 
@@ -149,6 +150,7 @@ int ip_stack_init(struct net_stack *st) {
     return -ENOMEM;
   n->ns = st->ns;
   n->sysctl = defaults;
+  n->conf_default = (struct ip_devconf){.dad_transmits = 1};
   n->route_gen = 1;
   memcpy(&n->key, st->ns->ns.k->net->secret, sizeof n->key);
   if (getrandom(n->ids, sizeof n->ids, GRND_NONBLOCK) != sizeof n->ids) {

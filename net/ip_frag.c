@@ -20,10 +20,10 @@ struct frag_queue {
   struct pbuf_queue pieces; /* by offset: cb[0] is where a piece begins */
   struct pbuf *last;        /* of them; borrowed */
   unsigned npieces;
-  uint32_t mem, have, total; /* total: 0 until the last fragment is here */
-  uint32_t end;              /* the highest end seen */
-  uint8_t ecn_seen, next;    /* a bit for each ECN codepoint */
-  bool dead;                 /* it overlapped: what still comes is dropped too */
+  uint32_t mem, have, total;   /* total: 0 until the last fragment is here */
+  uint32_t end;                /* the highest end seen */
+  uint8_t ecn_seen, ecn, next; /* a bit for each ECN codepoint; the first fragment's own */
+  bool dead;                   /* it overlapped: what still comes is dropped too */
   int64_t expires;
 };
 
@@ -177,14 +177,11 @@ static int place(struct frag_queue *q, struct pbuf *p, uint32_t off) {
   return 1;
 }
 
-/* RFC 3168 5.3: congestion seen by one fragment was seen by the datagram; but not on one that is not capable. */
-static bool merge_ecn(uint8_t seen, uint8_t *ecn) {
-  if (seen & 1 << 3) {
-    *ecn = 3;
-    return !(seen & 1 << 0);
-  }
-  *ecn = seen & 1 << 0 ? 0 : seen & 1 << 2 ? 2 : 1;
-  return true;
+/* RFC 3168 5.3: congestion seen by one fragment was seen by the datagram; capable and not capable do not go together.
+ * ECT(0) with ECT(1): the first fragment's counts, as on Linux. */
+static bool merge_ecn(uint8_t seen, uint8_t first, uint8_t *ecn) {
+  *ecn = seen & 1 << 3 ? 3 : first;
+  return !(seen & 1 << 0) || seen == 1 << 0;
 }
 
 /* All pieces in one packet, the first one's headers in front of its data. */
@@ -247,12 +244,14 @@ struct pbuf *ip_frag_add(struct ip_net *n, struct pbuf *p, const struct frag_pie
     q->end = f->off + p->len;
   if (!f->more)
     q->total = q->end;
-  if (!f->off)
+  if (!f->off) {
     q->next = f->next;
+    q->ecn = f->ecn & 3;
+  }
   if (!q->total || q->have < q->total)
     return NULL;
   *next = q->next;
-  whole = merge_ecn(q->ecn_seen, ecn) ? join(q) : NULL;
+  whole = merge_ecn(q->ecn_seen, q->ecn, ecn) ? join(q) : NULL;
   n->mib[v6].reasm_oks += !!whole;
   n->mib[v6].reasm_fails += !whole;
   queue_free(n, q);
@@ -260,6 +259,7 @@ struct pbuf *ip_frag_add(struct ip_net *n, struct pbuf *p, const struct frag_pie
 drop:
   n->mib[v6].reasm_fails++;
   if (q && put < 0) {
+    n->mib[v6].reasm_overlaps += !q->dead;
     drop_pieces(n, q);
     q->dead = true;
   }

@@ -50,7 +50,13 @@ struct ip_sysctl {
 /* net.ipv4.conf.DEV.*, net.ipv6.conf.DEV.* */
 struct ip_devconf {
   int dad_transmits, disable_ipv6, accept_local, route_localnet;
+  int rp_filter;                /* RFC 3704: 1 the way back is this device, 2 there is a way back */
+  int arp_ignore, arp_announce; /* ip-sysctl: 0, 1, 2, 8 and 0, 1, 2 */
+  int drop_gratuitous_arp;
 };
+/* The larger of a device's and all devices' (n->conf_all) counts: Linux's IN_DEV_MAXCONF(). */
+#define IP_CONF_MAX(n, i, what)                                                                                        \
+  ((i)->conf.what > (n)->conf_all.what ? (i)->conf.what : (n)->conf_all.what)
 
 struct ip_addr_node {
   TAILQ_ENTRY(ip_addr_node) link;
@@ -103,6 +109,7 @@ struct neigh;
 struct ip_net {
   struct net_namespace *ns;
   struct ip_sysctl sysctl;
+  struct ip_devconf conf_all, conf_default; /* net.*.conf.all, .default: a new device begins with the latter */
   struct siphash_key key;
   uint32_t route_gen;
   struct rt_family rt[2];
@@ -110,6 +117,7 @@ struct ip_net {
   LIST_HEAD(, neigh) neigh[NEIGH_BUCKETS];
   TAILQ_HEAD(, neigh) neigh_lru; /* least recently used first */
   unsigned nneigh;
+  uint32_t neigh_gen; /* counts entries that went: what is remembered of older ones is void. Never 0 */
 
   LIST_HEAD(, pmtu_entry) pmtu[PMTU_BUCKETS];
   TAILQ_HEAD(, pmtu_entry) pmtu_lru;
@@ -131,6 +139,10 @@ struct ip_net {
     uint64_t in_receives, in_hdr_errors, in_addr_errors, in_unknown_protos, in_discards, in_delivers, out_requests,
         out_discards, out_no_routes, reasm_timeout, reasm_reqds, reasm_oks, reasm_fails, frag_oks, frag_fails,
         frag_creates, forwarded;
+    /* IpExt: of /proc/net/netstat; Ip6: of snmp6 */
+    uint64_t in_no_routes, in_truncated, in_csum_errors, in_mcast, out_mcast, in_bcast, out_bcast, in_octets,
+        out_octets, in_mcast_octets, out_mcast_octets, in_bcast_octets, out_bcast_octets, in_ecn[4] /* by codepoint */,
+        reasm_overlaps, out_forwarded, rp_filter;
     uint64_t icmp_in, icmp_in_errors, icmp_in_csum_errors, icmp_out, icmp_in_type[256], icmp_out_type[256];
   } mib[2]; /* by version: /proc/net/snmp and snmp6 */
 };
@@ -185,17 +197,22 @@ bool ip_pmtu_update(struct ip_net *n, const struct in6_addr *dst, unsigned mtu, 
 /* ---- ip4_out.c, ip6_out.c ---- */
 int ip4_output(struct ip_net *n, struct pbuf *p, const struct ip_flow *f, struct ip_route *r);
 int ip6_output(struct ip_net *n, struct pbuf *p, const struct ip_flow *f, struct ip_route *r);
-int ip_link_output(struct pbuf *p, const struct ip_route *r, const struct in6_addr *dst); /* p->data at the IP header */
+int ip_link_output(struct pbuf *p, struct ip_route *r, const struct in6_addr *dst); /* p->data at the IP header */
 void ip4_hdr_csum(struct ip4_hdr *h);
+int ip4_fragment(struct ip_net *n, struct pbuf *p, const struct in6_addr *dst, struct ip_route *r);
+void ip_count_out(struct ip_net *n, const struct pbuf *p, const struct ip_route *r, bool v6);
+void ip_count_in(struct ip_net *n, const struct pbuf *p, const struct ip_info *i);
 int ip_gso_fits(const struct pbuf *p, uint8_t proto, unsigned hlen, unsigned mtu); /* 0 or -EMSGSIZE */
 void ip_loop_copy(struct ip_net *n, const struct pbuf *p, struct netdev *d);       /* at the IP header */
 void ip_loop_init(struct ip_net *n);
 void ip_loop_fini(struct ip_net *n);
 void ip_loop_dev_gone(struct ip_net *n, struct netdev *d);
 uint32_t ip_next_id(struct ip_net *n, const struct in6_addr *src, const struct in6_addr *dst, uint8_t proto);
-void ip_forward(struct ip_net *n, struct pbuf *p, const struct in6_addr *src, const struct in6_addr *dst);
 /* A packet of the stack's own: route, then ip_output(). Takes p over. */
 int ip_send(struct ip_net *n, struct pbuf *p, const struct ip_flow *f);
+
+/* ---- ip_forward.c ---- */
+void ip_forward(struct ip_net *n, struct pbuf *p, const struct in6_addr *src, const struct in6_addr *dst);
 
 /* ---- ip_frag.c ---- */
 struct frag_piece {
@@ -232,7 +249,8 @@ void neigh_dev_gone(struct ip_net *n, struct netdev *d);
 #define NEIGH_CREATE 4u
 /* The link told that `ip` is at lladdr (NULL: not said). */
 void neigh_heard(struct netdev *d, const struct in6_addr *ip, const uint8_t *lladdr, unsigned flags);
-void arp_solicit(struct netdev *d, const struct in6_addr *target, const uint8_t *unicast);
+/* p: the packet that waits for the answer, or NULL: its source is who asks. */
+void arp_solicit(struct netdev *d, const struct in6_addr *target, const uint8_t *unicast, const struct pbuf *p);
 void arp_announce(struct netdev *d, uint32_t addr);
 void ndp_solicit(struct netdev *d, const struct in6_addr *target, const struct in6_addr *src, const uint8_t *unicast);
 void ndp_input(struct ip_net *n, struct pbuf *p, const struct ip_info *i); /* checksum is verified; takes p over */

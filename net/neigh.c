@@ -42,6 +42,8 @@ static void drop(struct neigh *e) {
   LIST_REMOVE(e, hash);
   TAILQ_REMOVE(&e->n->neigh_lru, e, lru);
   e->n->nneigh--;
+  if (!++e->n->neigh_gen)
+    e->n->neigh_gen = 1;
   free(e);
 }
 
@@ -89,7 +91,7 @@ static void solicit(struct neigh *e, bool unicast) {
   e->e.probes++;
   timer_arm(&e->timer, loop_now() + conf(e)->retrans_ms * NS_PER_MS);
   if (ip_is4(&e->e.ip))
-    arp_solicit(e->e.dev, &e->e.ip, unicast ? e->e.lladdr : NULL);
+    arp_solicit(e->e.dev, &e->e.ip, unicast ? e->e.lladdr : NULL, STAILQ_FIRST(&e->queue));
   else
     ndp_solicit(e->e.dev, &e->e.ip, NULL, unicast ? e->e.lladdr : NULL);
 }
@@ -177,6 +179,7 @@ void neigh_init(struct ip_net *n) {
   for (unsigned i = 0; i < NEIGH_BUCKETS; i++)
     LIST_INIT(&n->neigh[i]);
   TAILQ_INIT(&n->neigh_lru);
+  n->neigh_gen = 1;
 }
 
 void neigh_fini(struct ip_net *n) {
@@ -208,15 +211,8 @@ static int enqueue(struct neigh *e, struct pbuf *p) {
   return 0;
 }
 
-int neigh_output(struct netdev *d, const struct in6_addr *to, struct pbuf *p) {
-  struct ip_net *n = ip_net_of(d->ns);
-  struct neigh *e = n ? find(n, d, to) : NULL;
-  if (!e)
-    e = make(d, to);
-  if (!e) {
-    pbuf_free(p);
-    return -ENOBUFS;
-  }
+/* Takes p over. It may take e away: when nobody answers, ICMP tells our own sockets. */
+static int output(struct neigh *e, struct pbuf *p) {
   touch(e);
   const struct neigh_sysctl *c = conf(e);
   if (e->e.state == NUD_REACHABLE && e->e.used - e->e.confirmed > c->base_reachable_ms * NS_PER_MS)
@@ -226,7 +222,7 @@ int neigh_output(struct netdev *d, const struct in6_addr *to, struct pbuf *p) {
     timer_arm(&e->timer, e->e.used + c->delay_first_probe_s * NS_PER_S);
   }
   if (e->e.state & NUD_VALID)
-    return ether_output(d, p, e->e.lladdr, p->protocol);
+    return ether_output(e->e.dev, p, e->e.lladdr, p->protocol);
   int rc = enqueue(e, p);
   if (e->e.state != NUD_INCOMPLETE) {
     e->e.state = NUD_INCOMPLETE;
@@ -234,6 +230,30 @@ int neigh_output(struct netdev *d, const struct in6_addr *to, struct pbuf *p) {
     solicit(e, false);
   }
   return rc;
+}
+
+int neigh_output(struct netdev *d, const struct in6_addr *to, struct pbuf *p) {
+  struct ip_net *n = ip_net_of(d->ns);
+  struct neigh *e = n ? find(n, d, to) : NULL;
+  if (!e)
+    e = make(d, to);
+  if (e)
+    return output(e, p);
+  pbuf_free(p);
+  return -ENOBUFS;
+}
+
+int neigh_output_route(struct ip_route *r, struct pbuf *p) {
+  struct ip_net *n = ip_net_of(r->dev->ns);
+  if (!n || !r->neigh || r->neigh_gen != n->neigh_gen) {
+    r->neigh = n ? find(n, r->dev, &r->gateway) : NULL;
+    if (!r->neigh && !(r->neigh = make(r->dev, &r->gateway))) {
+      pbuf_free(p);
+      return -ENOBUFS;
+    }
+    r->neigh_gen = n->neigh_gen;
+  }
+  return output(r->neigh, p);
 }
 
 void neigh_confirm(struct netdev *d, const struct in6_addr *to) {

@@ -135,7 +135,27 @@ static void add_frame(struct batch *b, unsigned i, const struct pbuf *p) {
   b->m[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = v, .msg_iovlen = n}};
 }
 
-/* How many of the first TX_BATCH frames are done with; 0: the socket is full. */
+/* Linux before 6.2 does not know VIRTIO_NET_HDR_GSO_UDP_L4. Then the first frame, and all later ones, are cut here. */
+static bool no_uso(struct packet_io *io) {
+  struct pbuf *p = STAILQ_FIRST(&io->queue);
+  struct pbuf_queue q = STAILQ_HEAD_INITIALIZER(q);
+  if (p->gso != PB_GSO_UDP)
+    return false;
+  io->d->features &= ~NETDEV_USO;
+  STAILQ_REMOVE_HEAD(&io->queue, link);
+  io->queued--;
+  io->queued_bytes -= p->len;
+  if (!gso_segment(p, &q))
+    STAILQ_FOREACH(p, &q, link) {
+      io->queued++;
+      io->queued_bytes += p->len;
+    }
+  STAILQ_CONCAT(&q, &io->queue);
+  STAILQ_CONCAT(&io->queue, &q);
+  return true;
+}
+
+/* How many of the first TX_BATCH frames are done with; 0: the socket is full; -1: try again. */
 static int send_some(struct packet_io *io) {
   struct batch b;
   struct pbuf *p;
@@ -150,6 +170,8 @@ static int send_some(struct packet_io *io) {
     return sent;
   if (errno == EAGAIN || errno == EINTR)
     return 0;
+  if (errno == EINVAL && no_uso(io))
+    return -1;
   /* The first frame cannot be sent: a queue on the host's side is full, the link is down, the frame too long. */
   io->d->stats.tx_errors++;
   if (errno == ENETDOWN)
@@ -231,7 +253,7 @@ int packet_io_new(struct net_namespace *ns, const struct packet_io_args *a, stru
   if (!a->multicast)
     d->flags &= ~(unsigned)IFF_MULTICAST;
   d->mtu = a->mtu;
-  d->features = NETDEV_CSUM | NETDEV_TSO;
+  d->features = NETDEV_CSUM | NETDEV_TSO | NETDEV_USO;
   netdev_carrier(d, true);
   netdev_list(d);
   rc = loop_recv_start(io->loop, &io->recv);

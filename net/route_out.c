@@ -118,15 +118,13 @@ static int special(struct ip_net *n, const struct ip_flow *f, int *oif, struct i
   return d ? on_link(n, &f->dst, d, r) : -ENODEV;
 }
 
-int ip_route_output(struct net_namespace *ns, const struct ip_flow *f, struct ip_route *r) {
-  struct ip_net *n = ip_net_of(ns);
+static int resolve(struct ip_net *n, const struct ip_flow *f, struct ip_route *r) {
+  struct net_namespace *ns = n->ns;
   const struct ip_rt_entry *e = NULL;
   struct in6_addr dst = f->dst;
   int oif = f->oif, rc;
   bool v4 = ip_is4(&dst), done;
   *r = (struct ip_route){.src = f->src};
-  if (!n)
-    return -ENETUNREACH;
   if (v4 && IN6_IS_ADDR_UNSPECIFIED(&r->src))
     r->src = ip_from4(0);
   if (!ip_is_any(&r->src) && (rc = source_ok(n, f)))
@@ -158,6 +156,14 @@ int ip_route_output(struct net_namespace *ns, const struct ip_flow *f, struct ip
   set_mtu(n, r, e, &dst);
   r->gen = n->route_gen;
   return 0;
+}
+
+int ip_route_output(struct net_namespace *ns, const struct ip_flow *f, struct ip_route *r) {
+  struct ip_net *n = ip_net_of(ns);
+  int rc = n ? resolve(n, f, r) : -ENETUNREACH;
+  if (n && rc == -ENETUNREACH)
+    n->mib[!ip_is4(&f->dst)].out_no_routes++;
+  return rc;
 }
 
 int ip_route_lookup(struct net_namespace *ns, const struct ip_flow *f, struct ip_rt_entry *out) {
