@@ -30,6 +30,14 @@ static bool grow_for_copy(uint64_t addr) {
   return grew;
 }
 
+void settle_user(uint64_t addr, size_t n) {
+  struct mm *m = current_mm();
+  if (!m || !n || !access_ok(addr, n))
+    return;
+  mm_prefault(m, addr, n);
+  grow_for_copy(addr);
+}
+
 size_t copy_from_user_partial(void *dst, uint64_t src, size_t n) {
   struct mm *m = current_mm();
   size_t done = 0;

@@ -48,23 +48,25 @@ static void prefault(struct mm *m, const struct iovec *v, int n) {
     mm_prefault(m, (uint64_t)v[i].iov_base, v[i].iov_len);
 }
 
-/* One batch between `buf` and guest memory. Bytes, or <= 0. */
-static ssize_t guest_batch(struct uio *u, void *buf, size_t n, bool to_guest) {
-  struct iovec remote[BATCH], local;
+/* One batch between local memory, `n` bytes of it, and guest memory. Bytes, or <= 0. */
+static ssize_t guest_batch(struct uio *u, const struct iovec *local, int nlocal, size_t n, bool to_guest) {
+  struct iovec remote[BATCH];
   size_t bytes;
   int k = front(u, remote, n, &bytes);
   if (!k || !u->mm->as)
     return -EFAULT;
-  prefault(u->mm, remote, k);
-  local = (struct iovec){buf, bytes};
-  ssize_t r = to_guest ? plat_writev(u->mm->as, &local, 1, remote, k) : plat_readv(u->mm->as, &local, 1, remote, k);
+  if (!u->nopark)
+    prefault(u->mm, remote, k);
+  ssize_t r =
+      to_guest ? plat_writev(u->mm->as, local, nlocal, remote, k) : plat_readv(u->mm->as, local, nlocal, remote, k);
   struct task *t = task_current();
-  if (r > 0 || !t || u->mm != t->mm)
+  if (r > 0 || u->nopark || !t || u->mm != t->mm)
     return r;
   /* Nothing went: where a stack may grow, uaccess knows how. */
   uint64_t at = (uint64_t)remote[0].iov_base;
-  return (ssize_t)(to_guest ? copy_to_user_partial(at, buf, remote[0].iov_len)
-                            : copy_from_user_partial(buf, at, remote[0].iov_len));
+  size_t first = remote[0].iov_len < local[0].iov_len ? remote[0].iov_len : local[0].iov_len;
+  return (ssize_t)(to_guest ? copy_to_user_partial(at, local[0].iov_base, first)
+                            : copy_from_user_partial(local[0].iov_base, at, first));
 }
 
 static ssize_t kernel_batch(struct uio *u, void *buf, size_t n, bool to_uio) {
@@ -87,8 +89,8 @@ static ssize_t transfer(struct uio *u, void *buf, size_t n, bool to_uio) {
   if (n > u->resid)
     n = u->resid;
   while (done < n) {
-    char *p = (char *)buf + done;
-    ssize_t r = u->mm ? guest_batch(u, p, n - done, to_uio) : kernel_batch(u, p, n - done, to_uio);
+    struct iovec p = {(char *)buf + done, n - done};
+    ssize_t r = u->mm ? guest_batch(u, &p, 1, n - done, to_uio) : kernel_batch(u, p.iov_base, n - done, to_uio);
     if (r <= 0)
       break;
     uio_advance(u, (size_t)r);
@@ -102,6 +104,51 @@ ssize_t uio_copy_to(struct uio *u, const void *src, size_t n) {
 }
 ssize_t uio_copy_from(struct uio *u, void *dst, size_t n) {
   return transfer(u, dst, n, false);
+}
+
+/* The pieces that are left of v when n bytes of them are used up; the first one is cut. */
+static int skip(struct iovec **v, int k, size_t n) {
+  while (k && n >= (*v)->iov_len) {
+    n -= (*v)->iov_len;
+    ++*v;
+    k--;
+  }
+  if (n)
+    **v = (struct iovec){(char *)(*v)->iov_base + n, (*v)->iov_len - n};
+  return k;
+}
+
+ssize_t uio_copy_to_vec(struct uio *u, struct iovec *src, int n) {
+  size_t total = 0, done = 0;
+  for (int i = 0; i < n; i++)
+    total += src[i].iov_len;
+  if (total > u->resid)
+    total = u->resid;
+  n = skip(&src, n, 0);
+  while (done < total) {
+    size_t left = total - done, one = src->iov_len < left ? src->iov_len : left;
+    ssize_t r = u->mm ? guest_batch(u, src, n, left, true) : kernel_batch(u, src->iov_base, one, true);
+    if (r <= 0)
+      break;
+    uio_advance(u, (size_t)r);
+    done += (size_t)r;
+    n = skip(&src, n, (size_t)r);
+  }
+  return done || !total ? (ssize_t)done : -EFAULT;
+}
+
+void uio_settle(struct uio *u, size_t n) {
+  struct task *t = task_current();
+  struct iovec v[BATCH];
+  size_t bytes;
+  if (!u->mm)
+    return;
+  u->nopark = true;
+  if (!t || u->mm != t->mm)
+    return;
+  int k = front(u, v, n, &bytes);
+  for (int i = 0; i < k; i++)
+    settle_user((uint64_t)v[i].iov_base, v[i].iov_len);
 }
 
 ssize_t uio_zero(struct uio *u, size_t n) {

@@ -16,6 +16,7 @@ struct uio {
   int n;
   size_t resid;        /* bytes left over all segments */
   struct mm *mm;       /* NULL: Sentry memory. Borrowed */
+  bool nopark;         /* copies must not park: uio_settle() was called */
   bool nonblock;       /* RWF_NOWAIT, MSG_DONTWAIT or O_NONBLOCK: return -EAGAIN instead of parking */
   int rwf;             /* RWF_* of preadv2/pwritev2 */
   struct iovec *alloc; /* what uio_done() frees: iov itself moves on */
@@ -25,6 +26,11 @@ struct uio {
 ssize_t uio_copy_to(struct uio *u, const void *src, size_t n); /* into the uio: for reads */
 ssize_t uio_copy_from(struct uio *u, void *dst, size_t n);     /* out of the uio: for writes */
 ssize_t uio_zero(struct uio *u, size_t n);                     /* writes zeros into it */
+/* The same out of n pieces, with as few host calls as can be. src is used up on the way. */
+ssize_t uio_copy_to_vec(struct uio *u, struct iovec *src, int n);
+/* What makes a copy park (file pages that are not in memory, a stack that has to grow) is done here for the first n
+ * bytes, and u->nopark is set: for those who copy while others may change what they copy from or to. */
+void uio_settle(struct uio *u, size_t n);
 void uio_advance(struct uio *u, size_t n);
 /* Un-consume is not possible: look before you copy. */
 

@@ -234,21 +234,23 @@ void pbuf_copy_out(const struct pbuf *p, uint32_t off, void *dst, uint32_t n) {
   }
 }
 
-ssize_t pbuf_copy_to_uio(const struct pbuf *p, uint32_t off, struct uio *u, uint32_t n) {
-  ssize_t done = 0;
-  while (n) {
-    uint32_t part = n;
-    const uint8_t *from = piece(p, off, &part);
-    ssize_t r = uio_copy_to(u, from, part);
-    if (r <= 0)
-      return done ? done : r;
-    done += r;
-    if ((uint32_t)r < part)
-      break;
-    off += part;
-    n -= part;
+int pbuf_pieces(const struct pbuf *p, uint32_t off, uint32_t *n, struct iovec *v, int max) {
+  uint32_t done = 0;
+  int k = 0;
+  while (done < *n && k < max) {
+    uint32_t part = *n - done;
+    const uint8_t *from = piece(p, off + done, &part);
+    v[k++] = (struct iovec){(void *)from, part};
+    done += part;
   }
-  return done;
+  *n = done;
+  return k;
+}
+
+ssize_t pbuf_copy_to_uio(const struct pbuf *p, uint32_t off, struct uio *u, uint32_t n) {
+  struct iovec v[PBUF_FRAGS + 1];
+  int k = pbuf_pieces(p, off, &n, v, PBUF_FRAGS + 1);
+  return uio_copy_to_vec(u, v, k);
 }
 
 uint32_t csum_add(uint32_t sum, const void *p, size_t n) {

@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+struct iovec;
 struct netdev;
 struct uio;
 
@@ -91,6 +92,9 @@ void pbuf_trim(struct pbuf *p, uint32_t n);
 int pbuf_add_frag(struct pbuf *p, struct pstore *s, uint8_t *data, uint32_t len);
 /* Copies out of any part; the caller has checked off + n <= len. */
 void pbuf_copy_out(const struct pbuf *p, uint32_t off, void *dst, uint32_t n);
+/* The pieces of n bytes from off, at most max (PBUF_FRAGS + 1 is always enough): how many. *n becomes what they hold.
+ */
+int pbuf_pieces(const struct pbuf *p, uint32_t off, uint32_t *n, struct iovec *v, int max);
 ssize_t pbuf_copy_to_uio(const struct pbuf *p, uint32_t off, struct uio *u, uint32_t n);
 
 /* The Internet checksum, RFC 1071: partial sums over any part of a packet, folded and inverted at the end. */

@@ -3,8 +3,9 @@
  * One tcp_stack serves one network namespace. No call parks, none is re-entrant from within an output() or event().
  *
  * Ownership: a tcp_conn made by tcp_open() or tcp_accept() is its user's until tcp_close() or tcp_abort(); what remains
- * to be done then (data, FIN, TIME-WAIT), the engine does on its own. Addresses are struct in6_addr with IPv4 mapped,
- * ports and lengths are in host order, times in ns of env->now().
+ * to be done then (data, FIN, TIME-WAIT), the engine does on its own. A uio of guest memory has to be settled
+ * (uio_settle()): segments that arrive while a copy is parked would free what it copies from or to. Addresses are
+ * struct in6_addr with IPv4 mapped, ports and lengths are in host order, times in ns of env->now().
  */
 #pragma once
 #include "../ip.h"

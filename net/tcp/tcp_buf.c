@@ -9,6 +9,7 @@
 
 #define SMALL 512u   /* received pieces up to here are copied together */
 #define GATHER 4096u /* into buffers of this size */
+#define COPY_PIECES 64
 
 /* ---- send queue ---- */
 
@@ -465,25 +466,43 @@ static void consume(struct tcp_conn *c, uint32_t n) {
   }
 }
 
+/* Pieces of the queue from *off in *p on, up to *n bytes, for one host call. All three move on. */
+static int gather(struct pbuf **p, uint32_t *off, uint32_t *n, struct iovec *v) {
+  uint32_t done = 0;
+  int k = 0;
+  while (*p && done < *n && k < COPY_PIECES) {
+    uint32_t got = u32_min(*n - done, (*p)->len - *off);
+    k += pbuf_pieces(*p, *off, &got, v + k, COPY_PIECES - k);
+    done += got;
+    *off += got;
+    if (*off == (*p)->len) {
+      *p = STAILQ_NEXT(*p, link);
+      *off = 0;
+    }
+  }
+  *n = done;
+  return k;
+}
+
 static ssize_t copy_out(struct tcp_conn *c, struct uio *u, uint32_t off, uint32_t n, int flags) {
   ssize_t done = 0;
   if (flags & MSG_TRUNC) {
     uio_advance(u, n);
     return n;
   }
-  for (struct pbuf *p = STAILQ_FIRST(&c->rq); p && n; p = STAILQ_NEXT(p, link)) {
-    if (off >= p->len) {
-      off -= p->len;
-      continue;
-    }
-    uint32_t part = u32_min(n, p->len - off);
-    ssize_t r = pbuf_copy_to_uio(p, off, u, part);
+  struct pbuf *p = STAILQ_FIRST(&c->rq);
+  for (; p && off >= p->len; p = STAILQ_NEXT(p, link))
+    off -= p->len;
+  while (p && n) {
+    struct iovec v[COPY_PIECES];
+    uint32_t batch = n;
+    int k = gather(&p, &off, &batch, v);
+    ssize_t r = uio_copy_to_vec(u, v, k);
     if (r < 0)
       return done ? done : r;
     done += r;
-    n -= part;
-    off = 0;
-    if ((uint32_t)r < part)
+    n -= batch;
+    if ((uint32_t)r < batch)
       break;
   }
   return done;

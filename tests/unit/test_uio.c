@@ -40,6 +40,18 @@ START_TEST(more_segments_than_a_batch) {
 }
 END_TEST
 
+START_TEST(out_of_pieces) {
+  char buf[10] = "";
+  struct iovec to[2] = {{buf, 4}, {buf + 4, 5}}, from[5] = {{"", 0}, {"ab", 2}, {"cdef", 4}, {"", 0}, {"ghijk", 5}};
+  struct uio u = {.iov = to, .n = 2, .resid = 9};
+  ck_assert_int_eq(uio_copy_to_vec(&u, from, 5), 9); /* full; two bytes are left over */
+  ck_assert_str_eq(buf, "abcdefghi");
+  ck_assert_uint_eq(u.resid, 0);
+  struct iovec more = {"x", 1};
+  ck_assert_int_eq(uio_copy_to_vec(&u, &more, 1), 0);
+}
+END_TEST
+
 START_TEST(zero_and_advance) {
   char buf[10];
   struct iovec v;
@@ -89,6 +101,7 @@ int main(void) {
   TCase *c = tcase_create("uio");
   tcase_add_test(c, copies_across_segments);
   tcase_add_test(c, more_segments_than_a_batch);
+  tcase_add_test(c, out_of_pieces);
   tcase_add_test(c, zero_and_advance);
   tcase_add_test(c, vectors);
   tcase_add_test(c, addresses);
