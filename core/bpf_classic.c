@@ -159,13 +159,17 @@ struct machine {
   const struct bpf_data *d;
 };
 
-/* Big-endian bytes of a packet; false beyond its end. Offsets below 0 are in headers that we do not keep. */
-static bool packet_bytes(const struct bpf_data *d, uint64_t off, unsigned n, uint32_t *out) {
-  if (off + n > d->len)
+/* Big-endian bytes of a packet. */
+static bool packet_bytes(const struct bpf_data *d, uint32_t off, unsigned n, uint32_t *out) {
+  uint8_t other[4];
+  const uint8_t *b = other;
+  if ((uint64_t)off + n <= d->linear)
+    b = d->bytes + off;
+  else if (!d->load || !d->load(d->arg, off, n, other))
     return false;
   uint32_t v = 0;
   for (unsigned i = 0; i < n; i++)
-    v = v << 8 | d->bytes[off + i];
+    v = v << 8 | b[i];
   *out = v;
   return true;
 }

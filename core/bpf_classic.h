@@ -14,7 +14,11 @@ enum bpf_use {
 
 struct bpf_data {
   const uint8_t *bytes;
-  uint32_t len;
+  uint32_t len;    /* what BPF_LEN gives */
+  uint32_t linear; /* packets: how many of them are at `bytes`. Of seccomp's data all are */
+  /* Packets: n bytes (1, 2, 4) that are not all in the linear part, or at a negative offset (SKF_NET_OFF, SKF_LL_OFF).
+   * False: there are none, and the program ends with 0. May be NULL. */
+  bool (*load)(void *arg, uint32_t off, unsigned n, uint8_t out[4]);
   /* SKF_AD_OFF + off (packets only), with A and X as they are. False: the program ends with 0. May be NULL. */
   bool (*ancillary)(void *arg, uint32_t off, uint32_t a, uint32_t x, uint32_t *out);
   void *arg;

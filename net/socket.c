@@ -1,4 +1,5 @@
 #include "ifreq.h"
+#include "sock_filter.h"
 #include "socket.h"
 #include "../core/errno.h"
 #include "../core/task.h"
@@ -105,6 +106,7 @@ struct socket *socket_alloc(struct kernel *k, int family, int type, int protocol
 
 void socket_free(struct socket *s) {
   waitq_destroy(&s->wq);
+  sock_filter_free(s);
   free(s);
 }
 

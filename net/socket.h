@@ -68,6 +68,8 @@ struct socket {
   struct sock_opts opt;
   int err;        /* SO_ERROR: positive errno; taken by socket_take_error() */
   bool listening; /* SO_ACCEPTCONN */
+  bool filter_locked;              /* SO_LOCK_FILTER */
+  struct sock_filter_prog *filter; /* net/sock_filter.h; counted, NULL: none */
   char name[32];  /* "socket:[N]" */
 };
 

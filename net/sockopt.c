@@ -2,6 +2,7 @@
 #include "../core/errno.h"
 #include "../core/task.h"
 #include "../core/timers.h"
+#include "sock_filter.h"
 #include "socket.h"
 #include <linux/capability.h>
 #include <stddef.h>
@@ -121,6 +122,9 @@ static int set_int(struct socket *s, int opt, int v) {
 }
 
 static int set_generic(struct socket *s, int opt, const void *val, socklen_t len) {
+  int r = sock_filter_setsockopt(s, opt, val, len);
+  if (r != -ENOPROTOOPT)
+    return r;
   if (opt == SO_RCVTIMEO || opt == SO_RCVTIMEO_NEW)
     return set_timeo(&s->opt.rcvtimeo, val, len);
   if (opt == SO_SNDTIMEO || opt == SO_SNDTIMEO_NEW)
@@ -199,6 +203,9 @@ static int get_int(struct socket *s, int opt, int *v) {
 }
 
 static int get_generic(struct socket *s, int opt, void *val, socklen_t *len) {
+  int f = sock_filter_getsockopt(s, opt, val, len);
+  if (f != -ENOPROTOOPT)
+    return f;
   if (opt == SO_RCVTIMEO || opt == SO_RCVTIMEO_NEW || opt == SO_SNDTIMEO || opt == SO_SNDTIMEO_NEW) {
     bool rcv = opt == SO_RCVTIMEO || opt == SO_RCVTIMEO_NEW;
     struct timeval tv = ns_timeval(rcv ? s->opt.rcvtimeo : s->opt.sndtimeo);

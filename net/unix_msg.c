@@ -2,6 +2,7 @@
  * errors. */
 #include "../core/errno.h"
 #include "../core/task.h"
+#include "sock_filter.h"
 #include "unix.h"
 #include <stdlib.h>
 #include <string.h>
@@ -213,6 +214,13 @@ static bool room_for(const struct unix_sock *u, const struct unix_sock *p) {
 static int deliver(struct unix_sock *u, struct unix_sock *p, struct unix_msg *q, const struct msg_k *m,
                    int64_t deadline) {
   int err = 0;
+  uint32_t keep;
+  if (p->sock && !sock_filter_pass_bytes(p->sock, q->data, (uint32_t)q->len, &keep)) {
+    unix_msg_put(q); /* the sender is not told */
+    return 0;
+  }
+  if (p->sock)
+    q->len = keep;
   while (!err) {
     if (p->dead)
       err = dest_gone(u, p);

@@ -6,6 +6,8 @@
 #include "../core/uaccess.h"
 #include "sockmsg.h"
 #include "table.h"
+#include <linux/filter.h>
+#include <linux/if_packet.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
@@ -189,6 +191,19 @@ SYSCALL_HANDLER(setsockopt) {
   return r;
 }
 
+/* SO_GET_FILTER counts instructions: filter.rst. */
+static int64_t get_filter(struct socket *s, uint64_t uval, uint64_t ulen, int room) {
+  socklen_t len = room < BPF_MAXINSNS ? (socklen_t)room : BPF_MAXINSNS;
+  struct sock_filter *val = calloc(BPF_MAXINSNS, sizeof *val);
+  if (!val)
+    return -ENOMEM;
+  int r = socket_getsockopt(s, SOL_SOCKET, SO_GET_FILTER, val, &len);
+  if (!r && room && len && copy_to_user(uval, val, len * sizeof *val))
+    r = -EFAULT;
+  free(val);
+  return r ? r : put_user(ulen, &len);
+}
+
 SYSCALL_HANDLER(getsockopt) {
   char val[OPT_OUT_MAX];
   int room;
@@ -197,7 +212,13 @@ SYSCALL_HANDLER(getsockopt) {
     return -EFAULT;
   if (room < 0)
     return -EINVAL;
+  if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_GET_FILTER)
+    return get_filter(s, a[3], a[4], room);
   socklen_t len = room < OPT_OUT_MAX ? (socklen_t)room : OPT_OUT_MAX;
+  /* The version of the ring that packet(7) is asked about. */
+  if ((int)a[1] == SOL_PACKET && (int)a[2] == PACKET_HDRLEN && len >= sizeof(int) &&
+      copy_from_user(val, a[3], sizeof(int)))
+    return -EFAULT;
   int r = socket_getsockopt(s, (int)a[1], (int)a[2], val, &len);
   if (!r && len && copy_to_user(a[3], val, len))
     r = -EFAULT;

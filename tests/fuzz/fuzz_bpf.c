@@ -16,6 +16,15 @@ static uint16_t common(uint8_t b) { /* mostly codes that exist, or nothing gets 
   return b < 0xf0 ? codes[b % (sizeof codes / sizeof *codes)] : (uint16_t)(b * 257);
 }
 
+/* The part behind the linear one: as a packet's fragments are. */
+static bool load(void *arg, uint32_t off, unsigned n, uint8_t out[4]) {
+  const uint8_t *bytes = arg;
+  if ((uint64_t)off + n > sizeof(struct seccomp_data))
+    return off >= (uint32_t)SKF_LL_OFF && off % 3 ? (memset(out, (int)off, n), true) : false;
+  memcpy(out, bytes + off, n);
+  return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct sock_filter f[256];
   unsigned n = 0;
@@ -39,7 +48,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   uint8_t bytes[sizeof(struct seccomp_data)];
   for (size_t i = 0; i < sizeof bytes; i++)
     bytes[i] = data[i % size];
-  struct bpf_data d = {.bytes = bytes, .len = sizeof bytes, .ancillary = data[0] & 4 ? ancillary : NULL};
+  struct bpf_data d = {.bytes = bytes,
+                       .len = sizeof bytes,
+                       .linear = data[0] & 8 ? data[0] & 0x30 : sizeof bytes,
+                       .load = load,
+                       .ancillary = data[0] & 4 ? ancillary : NULL,
+                       .arg = bytes};
   bpf_run(f, use, &d);
   return 0;
 }
