@@ -92,6 +92,7 @@ struct file *socket_file(struct socket *s, int flags); /* takes s over; on NULL 
 
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, socklen_t len);
 int socket_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *len);
+int socket_set_generic(struct socket *s, int opt, const void *val, socklen_t len); /* SOL_SOCKET's, without asking ops */
 int socket_take_error(struct socket *s); /* -errno and clears it, or 0 */
 
 /* Blocking with SO_RCVTIMEO / SO_SNDTIMEO: the deadline to compute once per call, and a wait that gives -EAGAIN when it

@@ -121,7 +121,7 @@ static int set_int(struct socket *s, int opt, int v) {
   }
 }
 
-static int set_generic(struct socket *s, int opt, const void *val, socklen_t len) {
+int socket_set_generic(struct socket *s, int opt, const void *val, socklen_t len) {
   int r = sock_filter_setsockopt(s, opt, val, len);
   if (r != -ENOPROTOOPT)
     return r;
@@ -146,7 +146,7 @@ int socket_setsockopt(struct socket *s, int level, int opt, const void *val, soc
   int r = s->ops->setsockopt ? s->ops->setsockopt(s, level, opt, val, len) : -ENOPROTOOPT;
   if (r != -ENOPROTOOPT)
     return r;
-  return level == SOL_SOCKET ? set_generic(s, opt, val, len) : -ENOPROTOOPT;
+  return level == SOL_SOCKET ? socket_set_generic(s, opt, val, len) : -ENOPROTOOPT;
 }
 
 static void give(void *val, socklen_t *len, const void *src, socklen_t n) {

@@ -64,7 +64,7 @@ struct inet_opts {
 #define INET_RECV_EXTHDRS 8192u
 
 /* ---- the socket ---- */
-struct inet_port;   /* inet_port.c: a local port and who holds it */
+struct inet_port;   /* inet_port.c: a hold on a local port: of a socket and of the connections that are left of it */
 struct inet_member; /* inet_mcast.c: a multicast membership */
 struct inet_err;    /* inet_err.c: an entry of the error queue */
 struct inet_sock {
@@ -80,9 +80,9 @@ struct inet_sock {
   int bound_dev; /* SO_BINDTODEVICE, or the scope of a link-local address: an ifindex; 0 any */
   uint32_t kuid; /* of the creator: ports are shared among one user's sockets only */
   struct inet_opts opt;
-  struct inet_port *port;                     /* counted by inet_port_get/put */
-  LIST_ENTRY(inet_sock) port_link, hash_link; /* the port's holders; the protocol's own table */
-  struct ip_route route;                      /* a cache for a connected socket's flow */
+  struct inet_port *port;          /* counted; NULL: none */
+  LIST_ENTRY(inet_sock) hash_link; /* the protocol's own table */
+  struct ip_route route;           /* a cache for a connected socket's flow */
   LIST_HEAD(, inet_member) members;
   STAILQ_HEAD(, inet_err) errq;
   unsigned nerr;
@@ -105,6 +105,7 @@ struct udp_mib {
   uint64_t in_datagrams, no_ports, in_errors, out_datagrams, rcvbuf_errors, sndbuf_errors, in_csum_errors,
       ignored_multi;
 };
+LIST_HEAD(inet_sock_list, inet_sock);
 /* A namespace's half: net_stack.sub[NET_INET]. */
 struct inet_net {
   struct net_namespace *ns; /* borrowed */
@@ -113,7 +114,7 @@ struct inet_net {
   struct tcp_stack *tcp;                 /* tcp_env.c */
   struct timer tcp_timer;
   struct net_deferred tcp_rx;
-  LIST_HEAD(inet_sock_list, inet_sock) udp[INET_HASH], raw, ping, tcp_socks; /* by hash_link */
+  struct inet_sock_list udp[INET_HASH], raw, ping, tcp_socks; /* by hash_link */
   struct udp_mib udp_mib[2][2];                                              /* [UDP, UDP-Lite][by version] */
   uint64_t raw_drops;
 };
@@ -122,6 +123,8 @@ static inline struct inet_net *inet_net_of(const struct net_namespace *ns) {
 }
 
 /* ---- inet.c ---- */
+/* For accept(2) and socket(2): sets s->priv and s->ops; its options are still to be begun. NULL: no memory. */
+struct inet_sock *inet_sock_new(struct socket *s, struct net_namespace *ns, const struct inet_proto *proto);
 /* bind(2) and connect(2) of datagram sockets use these too; TCP has its own connect. Neither parks. */
 int inet_bind(struct socket *s, const struct sockaddr *a, socklen_t len);
 int inet_autobind(struct inet_sock *is); /* an ephemeral port if it has none. 0, -EAGAIN (none is free) */
@@ -145,11 +148,20 @@ bool inet_may(const struct inet_sock *is, int cap);   /* ns_capable(current, the
 
 /* ---- inet_port.c ---- */
 /* Take a local port: 0 picks an ephemeral one. -EADDRINUSE by the rules of SO_REUSEADDR and SO_REUSEPORT, -EACCES
- * (privileged). Sets is->lport, is->port. `table` is of the protocol. */
+ * (privileged), -ENOMEM. Sets is->lport, is->port. `table` is of the protocol. */
 int inet_port_bind(struct inet_sock *is, enum inet_table t, const struct in6_addr *a, uint16_t port);
+/* For connect(2) of a TCP socket without a port: one that other connections may have too, as long as no two have the
+ * same four names. -EADDRNOTAVAIL: all are taken. */
+int inet_port_connect(struct inet_sock *is, const struct in6_addr *laddr, const struct in6_addr *raddr, uint16_t rport);
+/* May it listen there? Another listener's SO_REUSEADDR does not count. 0, -EADDRINUSE; then the port is marked so. */
+int inet_port_listen(struct inet_sock *is);
+void inet_port_unlisten(struct inet_sock *is);
 struct inet_port *inet_port_hold(struct inet_port *p); /* what a TCP connection without a socket keeps */
 void inet_port_drop(struct inet_port *p);
 void inet_port_release(struct inet_sock *is);
+void inet_ports_free(struct inet_ports *ps);
+/* Would binding a to b's port be refused: do the addresses meet? v6only counts for :: */
+bool inet_addrs_meet(const struct in6_addr *a, bool a_v6only, const struct in6_addr *b, bool b_v6only);
 
 /* ---- inet_opt.c: SOL_SOCKET's that need the network, IPPROTO_IP, IPPROTO_IPV6, IPPROTO_RAW, IPPROTO_ICMPV6 ----
  * -ENOPROTOOPT is passed on to the generic options. TCP's and UDP's own levels are in their files. */
@@ -189,6 +201,6 @@ bool inet_mcast_wants(const struct inet_sock *is, const struct ip_info *i); /* m
 void inet_mcast_flush(struct inet_sock *is);
 void inet_mcast_dev_gone(struct inet_sock *is, int ifindex);
 
-/* ---- tcp_env.c, udp.c: begin and end in a namespace ---- */
+/* ---- tcp_env.c: begin and end in a namespace ---- */
 int inet_tcp_init(struct inet_net *n);
 void inet_tcp_fini(struct inet_net *n);

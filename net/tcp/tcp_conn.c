@@ -383,6 +383,7 @@ void tcp_names(const struct tcp_conn *c, struct in6_addr *laddr, uint16_t *lport
 }
 
 struct ip_flow *tcp_flow(struct tcp_conn *c) {
+  c->route.gen = 0; /* asked for to be changed */
   return &c->flow;
 }
 
