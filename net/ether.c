@@ -6,7 +6,8 @@
 #include <string.h>
 
 __attribute__((weak)) void packet_tap(struct netdev *d, const struct pbuf *p, bool outgoing); /* net/packet.c */
-__attribute__((weak)) void bridge_port_rx(struct netdev *d, struct pbuf *p);                  /* net/bridge.c */
+__attribute__((weak)) void packet_rx(struct netdev *d, const struct pbuf *p);                 /* the same */
+__attribute__((weak)) bool bridge_port_rx(struct netdev *d, struct pbuf *p);                  /* net/bridge.c */
 
 /* Each takes p over: data and p->net at its header, p->mac, p->protocol, p->pkt_type and p->dev set. Frames for other
  * stations (PACKET_OTHERHOST) have been dropped. */
@@ -27,7 +28,18 @@ static uint8_t pkt_type(const struct netdev *d, const uint8_t *dst) {
   return memcmp(dst, d->addr, ETH_ALEN) ? PACKET_OTHERHOST : PACKET_HOST;
 }
 
-/* Where the frame's payload begins and what it is. Types below 0x600 are lengths (IEEE 802.3): no protocol of ours. */
+/* Types below 0x600 are lengths (IEEE 802.3): no protocol of ours, but packet sockets may be bound to it. */
+static uint16_t frame_protocol(struct pbuf *p) {
+  uint16_t type, first = 0;
+  memcpy(&type, p->data + 2 * ETH_ALEN, sizeof type);
+  if (ntohs(type) >= ETH_P_802_3_MIN)
+    return ntohs(type);
+  if (p->len >= ETH_HLEN + sizeof first)
+    pbuf_copy_out(p, ETH_HLEN, &first, sizeof first);
+  return first == 0xffff ? ETH_P_802_3 : ETH_P_802_2;
+}
+
+/* Where the frame's payload begins and what it is. */
 static bool take_header(struct netdev *d, struct pbuf *p) {
   p->mac = p->data;
   if (!d->addr_len) {
@@ -38,12 +50,10 @@ static bool take_header(struct netdev *d, struct pbuf *p) {
     p->protocol = *p->data >> 4 == 4 ? ETH_P_IP : ETH_P_IPV6;
     return true;
   }
-  uint16_t type;
   if (!pbuf_linear(p, ETH_HLEN))
     return false;
   p->mac = p->data;
-  memcpy(&type, p->data + 2 * ETH_ALEN, sizeof type);
-  p->protocol = ntohs(type);
+  p->protocol = frame_protocol(p);
   p->pkt_type = pkt_type(d, p->data);
   return true;
 }
@@ -55,18 +65,18 @@ void ether_rx(struct netdev *d, struct pbuf *p) {
     pbuf_free(p);
     return;
   }
+  p->net = p->data + (d->addr_len ? ETH_HLEN : 0);
+  p->transport = NULL;
   if (d->taps && packet_tap)
     packet_tap(d, p, false);
-  if (d->port && bridge_port_rx) {
-    bridge_port_rx(d, p);
+  if (d->port && bridge_port_rx && bridge_port_rx(d, p))
     return;
-  }
+  if (d->taps && packet_rx)
+    packet_rx(d, p);
   if (p->pkt_type == PACKET_MULTICAST)
     d->stats.multicast++;
   if (d->addr_len)
     pbuf_pull(p, ETH_HLEN);
-  p->net = p->data;
-  p->transport = NULL;
   if (p->pkt_type != PACKET_OTHERHOST && p->protocol >= ETH_P_802_3_MIN)
     for (size_t i = 0; i < sizeof handlers / sizeof *handlers; i++)
       if (handlers[i].type == p->protocol && handlers[i].rx) {

@@ -193,6 +193,8 @@ void netdev_unlist(struct netdev *d) {
     return;
   detach(d);
   d->ns = NULL;
+  if (d->ops->unlisted)
+    d->ops->unlisted(d);
   netdev_put(d);
 }
 
@@ -201,7 +203,7 @@ int netdev_move(struct netdev *d, struct net_namespace *to) {
   char name[IFNAMSIZ];
   if (d->ns == to)
     return 0;
-  if (!st || d->type == ARPHRD_LOOPBACK || d->master)
+  if (!st || d->type == ARPHRD_LOOPBACK || d->features & NETDEV_LOCAL)
     return -EINVAL;
   if (st->ndevs >= NETDEV_PER_NS)
     return -ENFILE;
@@ -299,7 +301,7 @@ static int xmit_one(struct netdev *d, struct pbuf *p) {
   int rc = d->ops->xmit(d, p);
   if (rc) {
     d->stats.tx_dropped++;
-    return rc;
+    return rc == NETDEV_XMIT_LOST ? 0 : rc;
   }
   d->stats.tx_packets++;
   d->stats.tx_bytes += len;

@@ -24,17 +24,21 @@ struct bridge_port;
 struct netdev_ops {
   const char *kind; /* IFLA_INFO_KIND: "veth", "bridge", "dummy"; NULL for lo and the launcher's */
   /* Takes p over, whole (Ethernet header in front, if the device has one). 0, or -errno and p is freed too: -ENOBUFS
-   * when the queue is full. Must not park. */
+   * when the queue is full; NETDEV_XMIT_LOST: dropped, but the sender is not to hear of it. Must not park. */
   int (*xmit)(struct netdev *d, struct pbuf *p);
   void (*flush)(struct netdev *d);                /* hand batched packets to the host; NULL: nothing is batched */
   int (*set_up)(struct netdev *d, bool up);       /* IFF_UP changed; NULL: nothing to do */
   int (*set_mtu)(struct netdev *d, unsigned mtu); /* -EINVAL; NULL: 68 to 65535 */
+  void (*unlisted)(struct netdev *d);             /* netdev_unlist(): it is out of its namespace. NULL: nothing to do */
   void (*free)(struct netdev *d);                 /* the last reference is gone */
 };
 
-#define NETDEV_CSUM 1u /* fills in PB_CSUM_PARTIAL */
-#define NETDEV_TSO 2u  /* takes PB_GSO_TCP4 and _TCP6 frames */
-#define NETDEV_USO 4u  /* takes PB_GSO_UDP frames */
+#define NETDEV_XMIT_LOST 1
+
+#define NETDEV_CSUM 1u  /* fills in PB_CSUM_PARTIAL */
+#define NETDEV_TSO 2u   /* takes PB_GSO_TCP4 and _TCP6 frames */
+#define NETDEV_USO 4u   /* takes PB_GSO_UDP frames */
+#define NETDEV_LOCAL 8u /* stays in its namespace */
 
 struct netdev {
   ref_t ref;
@@ -56,8 +60,8 @@ struct netdev {
   struct netdev *peer;      /* veth; borrowed */
   int promiscuity, allmulti;
   struct ip_dev *ip; /* net/ip_dev.c's: addresses, groups, settings of both versions */
-  void *taps;          /* net/packet.c's: packet sockets that see its frames */
-  unsigned backlog;    /* packets of netdev_backlog() that are to be received here */
+  void *taps;        /* net/packet.c's: packet sockets that see its frames */
+  unsigned backlog;  /* packets of netdev_backlog() that are to be received here */
   bool flush_due, listed;
 };
 
