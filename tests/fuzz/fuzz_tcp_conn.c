@@ -25,6 +25,12 @@ ssize_t uio_copy_to(struct uio *u, const void *src, size_t n) {
   uio_advance(u, n);
   return (ssize_t)n;
 }
+ssize_t uio_copy_to_vec(struct uio *u, struct iovec *src, int n) {
+  ssize_t done = 0;
+  for (int i = 0; i < n; i++)
+    done += uio_copy_to(u, src[i].iov_base, src[i].iov_len);
+  return done;
+}
 ssize_t uio_copy_from(struct uio *u, void *dst, size_t n) {
   n = n < u->resid ? n : u->resid;
   memcpy(dst, u->iov->iov_base, n);

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+int ip_stack_init(struct net_stack *st);
+void ip_stack_fini(struct net_stack *st);
+void ip_netdev_event(struct netdev *d, enum netdev_event ev);
+
 static int64_t fuzz_now = 1000 * NS_PER_S;
 static struct timer *timers[4096];
 static unsigned ntimers;
@@ -74,6 +78,9 @@ void net_defer(struct net *n, struct net_deferred *d) {
 }
 void net_defer_cancel(struct net *n, struct net_deferred *d) {
   d->queued = false;
+}
+ssize_t uio_copy_to_vec(struct uio *u, struct iovec *src, int n) {
+  abort();
 }
 ssize_t uio_copy_to(struct uio *u, const void *p, size_t len) {
   return (ssize_t)len;
