@@ -1,6 +1,6 @@
 #!/bin/sh
-# image.sh [base|programs]: prints the path of a test image, a tarball of a Debian system made by debootstrap; makes it
-# if it is not cached. `programs` is the base with language runtimes and servers on top.
+# image.sh [base|programs|network]: prints the path of a test image, a tarball of a Debian system made by debootstrap; makes it
+# if it is not cached. On top of the base, `programs` has language runtimes and servers, `network` has what speaks TCP/IP.
 set -eu
 cache=${RUNSC_NOTIFY_TEST_CACHE:-/var/cache/runsc-notify-tests}
 # The number in a name changes when the list of packages does.
@@ -9,11 +9,15 @@ base_packages=python3,perl,gcc,libc6-dev,make,git,procps,sqlite3,bsdextrautils,f
 programs=$cache/debian-bookworm-programs-1.tar
 programs_packages="nodejs openjdk-17-jdk-headless golang-go golang-src ruby php-cli postgresql postgresql-contrib redis-server
   mariadb-server stress-ng strace gdb bubblewrap util-linux-extra uidmap libpython3.11-testsuite systemd"
+network=$cache/debian-bookworm-network-1.tar
+network_packages="nginx-light apache2 redis-server memcached postgresql nodejs openssh-server openssh-client curl wget
+  dnsmasq-base dnsutils iperf3 iputils-ping traceroute tcpdump iproute2 netcat-openbsd"
 
 kind=${1:-base}
 case $kind in
 base) image=$base ;;
-programs) image=$programs ;;
+programs) image=$programs packages=$programs_packages ;;
+network) image=$network packages=$network_packages ;;
 *) echo "image.sh: no image $kind" >&2 && exit 2 ;;
 esac
 
@@ -24,7 +28,7 @@ make_base() { # ROOT
 }
 
 # The packages' scripts want /proc (Java) and must not start servers.
-make_programs() { # ROOT
+make_upon_base() { # ROOT
   tar -C "$1" -xf "$("$0" base)"
   printf '#!/bin/sh\nexit 101\n' >"$1/usr/sbin/policy-rc.d"
   chmod +x "$1/usr/sbin/policy-rc.d"
@@ -34,14 +38,14 @@ make_programs() { # ROOT
   unshare -m sh -euc 'mount -t proc proc "$1/proc"; mount --rbind /dev "$1/dev"; root=$1; shift
     export DEBIAN_FRONTEND=noninteractive
     chroot "$root" apt-get -qq update
-    chroot "$root" apt-get -qq install -y --no-install-recommends "$@"' sh "$1" $programs_packages >&2
+    chroot "$root" apt-get -qq install -y --no-install-recommends "$@"' sh "$1" $packages >&2
 }
 
 if [ ! -s "$image" ]; then
   mkdir -p "$cache"
   root=$(mktemp -d "$cache/root.XXXXXX")
   trap 'rm -rf "$root" "$image.part"' EXIT
-  "make_$kind" "$root"
+  if [ "$kind" = base ]; then make_base "$root"; else make_upon_base "$root"; fi
   rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/doc "$root"/usr/share/man
   tar -C "$root" --one-file-system -cf "$image.part" .
   mv "$image.part" "$image"
