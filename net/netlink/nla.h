@@ -12,6 +12,14 @@
 #include <stdint.h>
 #include <string.h>
 
+/* libnl, which the launcher is linked with, has functions of these names: the linker must not mix them up. */
+#define nla_ok nl_attr_ok
+#define nla_parse nl_attr_parse
+#define nla_parse_nested nl_attr_parse_nested
+#define nla_put nl_attr_put
+#define nla_nest_end nl_attr_nest_end
+#define nla_nest_cancel nl_attr_nest_cancel
+
 /* What an error is told with, NETLINK_EXT_ACK: all of it borrowed. */
 struct nl_extack {
   const char *msg;
