@@ -24,7 +24,7 @@ ulimit -n 65536 2>/dev/null
 cd /tmp
 nginx -p /tmp -c /etc/nginx.conf &
 redis-server --save '' --appendonly no --protected-mode no --bind 0.0.0.0 --loglevel warning &
-iperf3 -s -p 5201 >/dev/null &
+iperf3 -4 -s -p 5201 >/dev/null &
 exec net_peer serve 7000
 """
 

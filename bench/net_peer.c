@@ -60,8 +60,8 @@ static void serve(const char *port) {
   int one = 1, t = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), u = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
   int ep = epoll_create1(0);
   setsockopt(t, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-  if (t < 0 || u < 0 || bind(t, (struct sockaddr *)&any, sizeof any) || bind(u, (struct sockaddr *)&any, sizeof any) ||
-      listen(t, 4096))
+  if (t < 0 || bind(t, (struct sockaddr *)&any, sizeof any) || listen(t, 4096) ||
+      (u >= 0 && bind(u, (struct sockaddr *)&any, sizeof any)))
     die("serve");
   epoll_ctl(ep, EPOLL_CTL_ADD, t, &(struct epoll_event){.events = EPOLLIN, .data.fd = t});
   epoll_ctl(ep, EPOLL_CTL_ADD, u, &(struct epoll_event){.events = EPOLLIN, .data.fd = u});
