@@ -11,6 +11,8 @@
 #define MSG_ZEROCOPY 0x4000000
 #endif
 
+#define SETTLE_MAX (4u << 20) /* no more is copied at a time: net.ipv4.tcp_wmem, tcp_rmem */
+
 /* ---- sending ---- */
 
 static int64_t left_or_never(bool nonblock, int64_t timeo) {
@@ -61,6 +63,7 @@ static ssize_t send_all(struct tcp_sock *ts, struct uio *u, int flags, bool nonb
   struct socket *s = ts->is->sock;
   ssize_t done = 0, r = 0;
   do {
+    uio_settle(u, SETTLE_MAX); /* parks, so before the connection is looked at */
     r = ts->c ? tcp_send(ts->c, u, flags) : -EPIPE;
     if (r >= 0) {
       done += r;
@@ -141,6 +144,9 @@ static ssize_t recv_some(struct tcp_sock *ts, struct msg_k *m, int flags, bool n
   size_t want = flags & MSG_WAITALL || low > m->u->resid ? m->u->resid : low;
   ssize_t done = 0, r;
   for (;;) {
+    uio_settle(m->u, SETTLE_MAX);
+    if (!ts->c)
+      return done;
     r = tcp_recv(ts->c, m->u, flags & (MSG_PEEK | MSG_TRUNC), flags & MSG_PEEK ? (uint32_t)done : 0);
     if (r > 0)
       done += r;
