@@ -1,5 +1,6 @@
 /* What ICMP of both versions shares: rate limits (RFC 1812 4.3.2.8, RFC 4443 2.4 f) and to whom an error is told. */
 #include "../core/errno.h"
+#include "dns_relay.h"
 #include "ip_stack.h"
 
 /* One every interval_ns on average, burst at once. */
@@ -41,7 +42,7 @@ void icmp_deliver_error(struct ip_net *n, uint8_t proto, const struct ip_error *
 
 void icmp_send_unreachable(struct net_namespace *ns, const struct pbuf *p, const struct ip_info *i, uint8_t code) {
   struct ip_net *n = ip_net_of(ns);
-  if (!n)
+  if (!n || (dns_relay_is_host_flow && dns_relay_is_host_flow(ns, p, i)))
     return;
   if (ip_is4(&i->dst))
     icmp4_send(n, p, 3, code, 0);

@@ -1,6 +1,7 @@
 /* What both versions of the Internet protocol share: address helpers, the pseudo header, the table of protocols. */
 #include "ip.h"
 #include "../core/errno.h"
+#include "dns_relay.h"
 #include "ip_stack.h"
 #include <sys/random.h>
 
@@ -88,6 +89,8 @@ void ip_deliver(struct ip_net *n, struct pbuf *p, const struct ip_info *i, bool 
   if (i->proto == (v6 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || (v6 && i->proto == IPPROTO_IGMP))
     proto = NULL;
   p->transport = p->data;
+  if (dns_relay_input && net_stack_of(n->ns)->sub[NET_DNS] && dns_relay_input(n->ns, p, i))
+    return;
   if (proto && proto->input) {
     n->mib[v6].in_delivers++;
     proto->input(n->ns, p, i);

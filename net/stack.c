@@ -21,11 +21,12 @@ __attribute__((weak)) void rtnetlink_netdev_event(struct netdev *d, enum netdev_
 __attribute__((weak)) int packet_stack_init(struct net_stack *st);
 __attribute__((weak)) void packet_stack_fini(struct net_stack *st);
 __attribute__((weak)) void packet_netdev_event(struct netdev *d, enum netdev_event ev);
+__attribute__((weak)) void dns_stack_fini(struct net_stack *st);
 
 __attribute__((weak)) void bridge_netdev_event(struct netdev *d, enum netdev_event ev);
 
 /* In the order in which they begin; they end in the opposite one. lo is last: the others are to hear of it. */
-static const enum net_subsystem order[] = {NET_NETLINK, NET_IP, NET_INET, NET_PACKET, NET_BRIDGE, NET_LO};
+static const enum net_subsystem order[] = {NET_NETLINK, NET_IP, NET_INET, NET_DNS, NET_PACKET, NET_BRIDGE, NET_LO};
 static const struct net_subsystem_ops subsystems[NET_SUBSYSTEMS] = {
     [NET_LO] = {lo_init},
     [NET_IP] = {ip_stack_init, ip_stack_fini, ip_netdev_event},
@@ -33,6 +34,7 @@ static const struct net_subsystem_ops subsystems[NET_SUBSYSTEMS] = {
     [NET_NETLINK] = {rtnetlink_stack_init, rtnetlink_stack_fini, rtnetlink_netdev_event},
     [NET_PACKET] = {packet_stack_init, packet_stack_fini, packet_netdev_event},
     [NET_BRIDGE] = {.event = bridge_netdev_event},
+    [NET_DNS] = {NULL, dns_stack_fini}, /* begins when the launcher attaches it */
 };
 
 void net_event(struct netdev *d, enum netdev_event ev) {

@@ -10,7 +10,7 @@
 #include "../core/ns.h"
 #include "netdev.h"
 
-enum net_subsystem { NET_LO, NET_IP, NET_INET, NET_NETLINK, NET_PACKET, NET_BRIDGE, NET_SUBSYSTEMS };
+enum net_subsystem { NET_LO, NET_IP, NET_INET, NET_NETLINK, NET_PACKET, NET_DNS, NET_BRIDGE, NET_SUBSYSTEMS };
 
 struct net_stack {
   struct net_namespace *ns; /* borrowed */

@@ -1,5 +1,6 @@
 /* The container's interfaces inside: what "start" describes becomes devices, addresses and routes of the Sentry's own
  * stack. */
+#include "../net/dns_relay.h"
 #include "../net/ip.h"
 #include "../net/packet_io.h"
 #include "../net/stack.h"
@@ -7,6 +8,7 @@
 #include "sentry.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -16,6 +18,7 @@
 /* A build without the Internet layer has devices only. */
 #pragma weak ip_addr_add
 #pragma weak ip_route_add
+#pragma weak neigh_set
 
 static int64_t num(json_t *o, const char *key) {
   return json_integer_value(json_object_get(o, key));
@@ -114,15 +117,42 @@ static int add_routes(struct net_namespace *ns, json_t *routes, struct err *e) {
   return rc;
 }
 
+/* Only what somebody has set by hand comes with "start". */
+static int add_neigh(struct net_namespace *ns, json_t *j, struct err *e) {
+  struct neigh_entry n = {.dev = netdev_by_index_borrow(ns, (int)num(j, "index")), .state = NUD_PERMANENT};
+  if (!n.dev || !parse_addr(j, "addr", &n.ip) || !parse_mac(str(j, "mac"), n.lladdr))
+    return 0; /* of another kind of link: of no use here */
+  int rc = neigh_set ? neigh_set(&n, NLM_F_CREATE | NLM_F_REPLACE) : 0;
+  return rc ? err_sys(e, -rc, "network interface %s: neighbour %s", n.dev->name, str(j, "addr")) : 0;
+}
+
+/* The last of the descriptors, if "start" says that it is there. */
+static int take_fd(json_t *network, const char *key, int *fds, int *nfds) {
+  if (!json_is_true(json_object_get(network, key)) || !*nfds)
+    return -1;
+  int fd = fds[--*nfds];
+  fds[*nfds] = -1;
+  return fd;
+}
+
 int boot_network(struct sentry *s, json_t *network, int *fds, int nfds, struct err *e) {
   struct net_namespace *ns = s->k->init_nsproxy->net;
   size_t i;
   json_t *j, *links = json_object_get(network, "links");
-  int rc = (int)json_array_size(links) == nfds ? 0 : err_set(e, "network: a descriptor per interface is needed");
+  int dns = take_fd(network, "dns", fds, &nfds), rc = 0;
+  s->network_hold = take_fd(network, "hold", fds, &nfds);
+  if ((int)json_array_size(links) != nfds)
+    rc = err_set(e, "network: a descriptor per interface is needed");
   json_array_foreach(links, i, j) if (!rc) {
     rc = add_link(ns, j, fds[i], e);
     fds[i] = -1;
   }
   json_array_foreach(json_object_get(network, "addrs"), i, j) if (!rc) rc = add_addr(ns, j, e);
-  return rc ? rc : add_routes(ns, json_object_get(network, "routes"), e);
+  if (!rc)
+    rc = add_routes(ns, json_object_get(network, "routes"), e);
+  json_array_foreach(json_object_get(network, "neighs"), i, j) if (!rc) rc = add_neigh(ns, j, e);
+  int failed = dns < 0 ? 0 : dns_relay_attach(ns, dns);
+  if (failed)
+    debug_log("the container's DNS server: %s", strerror(-failed));
+  return rc;
 }

@@ -62,7 +62,7 @@ static json_t *start_with_network(struct globals *g, struct container *c, struct
   json_t *answer = NULL;
   if (!wants_network(g, c))
     answer = control_call(sock, json_pack("{s:s}", "op", "start"), NULL, 0, e);
-  else if (!netsetup_start(sock, state_pid(c), warning, sizeof warning, e))
+  else if (!netsetup_start(c, sock, warning, sizeof warning, e))
     answer = control_answer(sock, e);
   close(sock);
   if (*warning)
@@ -77,7 +77,7 @@ static void leave_network(struct container *c) {
   if (container_spec(c, &s, &ignored))
     return;
   if (s.ns[OCI_NS_NETWORK].present && s.ns[OCI_NS_NETWORK].path)
-    netsetup_undo(s.ns[OCI_NS_NETWORK].path);
+    netsetup_undo(c, s.ns[OCI_NS_NETWORK].path);
   spec_free(&s);
 }
 

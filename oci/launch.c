@@ -1,5 +1,6 @@
 #include "launch.h"
 #include "fds.h"
+#include "rights.h"
 #include "standin.h"
 #include "title.h"
 #include <errno.h>
@@ -18,8 +19,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define SANDBOX_UID_BASE 2000000000u
 
 /*
  * The sync socket, SOCK_SEQPACKET. command -> P: "c" (cgroups are set). P -> command: "n" (network namespace is
@@ -113,7 +112,7 @@ static _Noreturn void p_main(const struct launch *l, int sync, pid_t parent) {
   setsid();
   title_set("runsc-notify-mo", "runsc-notify-monitor %s", l->id);
   wait_go(sync);
-  unsigned uid = geteuid() == 0 ? SANDBOX_UID_BASE + (unsigned)getpid() : 0;
+  unsigned uid = rights_uid(getpid());
   become_root(sync);
   if (l->tied && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent))
     _exit(1);

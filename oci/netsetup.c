@@ -1,7 +1,9 @@
 /* Sending "start" with the container's network: see netsetup.h. A child enters the namespaces, reads, opens and sends,
  * for there is no way back out of a user namespace. */
 #include "netsetup.h"
+#include "cgroup.h"
 #include "control.h"
+#include "dns_asker.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -20,6 +22,18 @@
 /* Well above the sum of the windows that our TCP announces: what does not fit is lost. */
 #define RECEIVE_BYTES (32 << 20)
 #define SEND_BYTES (8 << 20)
+
+/* What the child has found and made; it ends soon, and nothing is freed. */
+struct setup {
+  struct container *c;
+  int tell;                          /* the parent's pipe */
+  int fds[NETSETUP_LINKS + 2], nfds; /* a packet socket per link; the hold on the filter; the DNS asker's socket */
+  json_t *network, *links;           /* links: borrowed */
+};
+
+static const char *name_of(json_t *link) {
+  return json_string_value(json_object_get(link, "name"));
+}
 
 /* ---- namespaces ---- */
 
@@ -98,14 +112,15 @@ static int open_packet_socket(int index) {
   return -1;
 }
 
-static int open_all(json_t *links, int *fds, struct err *e) {
+static int open_all(struct setup *s, struct err *e) {
   size_t i;
   json_t *l;
-  json_array_foreach(links, i, l) {
-    fds[i] = open_packet_socket((int)json_integer_value(json_object_get(l, "index")));
+  json_array_foreach(s->links, i, l) {
+    int fd = open_packet_socket((int)json_integer_value(json_object_get(l, "index")));
     /* A link that is down is bound all the same, and says so. */
-    if (fds[i] < 0)
-      return err_sys(e, errno, "network interface %s: packet socket", json_string_value(json_object_get(l, "name")));
+    if (fd < 0)
+      return err_sys(e, errno, "network interface %s: packet socket", name_of(l));
+    s->fds[s->nfds++] = fd;
   }
   return 0;
 }
@@ -119,58 +134,105 @@ static void say(int fd, char what, const char *text) {
   (void)!write(fd, buf, (size_t)n < sizeof buf ? (size_t)n : sizeof buf - 1);
 }
 
-/* False: the interfaces are not to be used. */
-static bool make_deaf(json_t *links, int tell) {
-  char text[300], why[128];
-  int rc = netsetup_silence(links);
-  if (!rc)
-    return true;
-  if (rc == -EEXIST) {
-    say(tell, 'W', "another sandbox uses this network namespace: the container has only lo");
-    return false;
-  }
-  snprintf(text, sizeof text, "the host's stack cannot be silenced with nf_tables (%s): its addresses are taken off",
-           err_text(-rc, why, sizeof why));
-  netsetup_take_addrs(links);
-  say(tell, 'W', text);
-  return true;
-}
-
-static int child(int sock, pid_t pid, int tell) {
-  struct err e;
-  int fds[NETSETUP_LINKS], nfds = 0;
-  json_t *start = json_pack("{s:s}", "op", "start"), *network = NULL;
-  if (enter_network_of(pid, &e)) {
-    if (geteuid() == 0) {
-      say(tell, 'E', e.msg);
-      return 1;
-    }
-    say(tell, 'W', e.msg); /* a rootless sandbox has made its namespace by itself: there is nothing in it */
-  } else if (!(network = netsetup_read(&e))) {
-    say(tell, 'E', e.msg);
-    return 1;
-  }
-  json_t *links = json_object_get(network, "links");
-  if (json_array_size(links) && make_deaf(links, tell)) {
-    if (open_all(links, fds, &e)) {
-      say(tell, 'E', e.msg);
-      return 1;
-    }
-    nfds = (int)json_array_size(links);
-    json_object_set(start, "network", network);
-  }
-  if (control_send(sock, start, fds, nfds, &e)) {
-    say(tell, 'E', e.msg);
-    return 1;
+/* An interface that is up and has no address is one that somebody has not finished setting up. */
+static int check_addresses(const struct setup *s, struct err *e) {
+  size_t i, j;
+  json_t *l, *a;
+  json_array_foreach(s->links, i, l) {
+    bool found = !json_is_true(json_object_get(l, "up"));
+    json_array_foreach(json_object_get(s->network, "addrs"), j,
+                       a) if (json_equal(json_object_get(a, "index"), json_object_get(l, "index"))) found = true;
+    if (!found)
+      return err_set(e, "network interface %s has no address", name_of(l));
   }
   return 0;
 }
 
-int netsetup_start(int sock, pid_t pid, char *warning, size_t cap, struct err *e) {
+/* Where nf_tables are missing the host's stack loses its addresses; `delete` gives them back. */
+static int take_addresses(struct setup *s, int why, struct err *e) {
+  char *text = json_dumps(s->network, JSON_COMPACT), buf[300], reason[128];
+  if (!text || state_write(s->c, NETSETUP_TAKEN, text, strlen(text), e))
+    return text ? -1 : err_set(e, "out of memory");
+  free(text);
+  netsetup_take_addrs(s->links);
+  snprintf(buf, sizeof buf, "the host's stack cannot be silenced with nf_tables (%s): its addresses are taken off",
+           err_text(why, reason, sizeof reason));
+  say(s->tell, 'W', buf);
+  return 0;
+}
+
+static int make_deaf(struct setup *s, bool dns, struct err *e) {
+  char other[128];
+  int hold = -1, rc = netsetup_silence(s->links, s->c->id, dns, &hold);
+  if (rc && rc != -EEXIST && dns)
+    rc = netsetup_silence(s->links, s->c->id, false, &hold);
+  if (rc == -EEXIST) {
+    netsetup_silenced_by(other, sizeof other);
+    return err_set(
+        e, "network interface %s is in use by the sandbox of container %s: a network namespace cannot be shared",
+        name_of(json_array_get(s->links, 0)), other);
+  }
+  if (rc)
+    return take_addresses(s, -rc, e);
+  s->fds[s->nfds++] = hold;
+  json_object_set_new(s->network, "hold", json_true());
+  return 0;
+}
+
+/* Without it names are not resolved: the container can do without that, and says so itself. */
+static void start_dns(struct setup *s) {
+  struct err e;
+  struct cgroup cg;
+  bool have = !cgroup_from_json(&cg, json_object_get(s->c->state, "cgroups"));
+  int fd = dns_asker_start(state_pid(s->c), s->c->id, have ? &cg : NULL, &e);
+  if (fd < 0) {
+    say(s->tell, 'W', e.msg);
+    return;
+  }
+  s->fds[s->nfds++] = fd;
+  json_object_set_new(s->network, "dns", json_true());
+}
+
+static int set_up(struct setup *s, struct err *e) {
+  bool dns = dns_server_is_here();
+  if (!(s->network = netsetup_read(e)))
+    return -1;
+  s->links = json_object_get(s->network, "links");
+  if (!json_array_size(s->links)) {
+    s->network = NULL;
+    return 0;
+  }
+  if (check_addresses(s, e) || netsetup_check_alone(state_pid(s->c), e) || open_all(s, e) || make_deaf(s, dns, e))
+    return -1;
+  if (dns)
+    start_dns(s);
+  return 0;
+}
+
+static int child(struct setup *s, int sock) {
+  struct err e;
+  json_t *start = json_pack("{s:s}", "op", "start");
+  int rc = enter_network_of(state_pid(s->c), &e);
+  if (rc && geteuid() != 0) {
+    say(s->tell, 'W', e.msg); /* a rootless sandbox has made its namespace by itself: there is nothing in it */
+    rc = 0;
+  } else if (!rc) {
+    rc = set_up(s, &e);
+  }
+  if (!rc && s->network)
+    json_object_set(start, "network", s->network);
+  if (!rc)
+    rc = control_send(sock, start, s->fds, s->nfds, &e);
+  if (rc)
+    say(s->tell, 'E', e.msg);
+  return rc ? 1 : 0;
+}
+
+int netsetup_start(struct container *c, int sock, char *warning, size_t cap, struct err *e) {
   int pipefd[2], status = 0;
   char text[600] = "";
   *warning = 0;
-  if (!has_own_network(pid)) {
+  if (!has_own_network(state_pid(c))) {
     json_t *start = json_pack("{s:s}", "op", "start");
     int rc = control_send(sock, start, NULL, 0, e);
     json_decref(start);
@@ -178,21 +240,21 @@ int netsetup_start(int sock, pid_t pid, char *warning, size_t cap, struct err *e
   }
   if (pipe2(pipefd, O_CLOEXEC))
     return err_sys(e, errno, "pipe");
-  pid_t c = fork();
-  if (c == 0)
-    _exit(child(sock, pid, pipefd[1]));
+  pid_t pid = fork();
+  if (pid == 0)
+    _exit(child(&(struct setup){.c = c, .tell = pipefd[1]}, sock));
   close(pipefd[1]);
   size_t got = 0;
   ssize_t n;
-  while (c > 0 && got < sizeof text - 1 && (n = read(pipefd[0], text + got, sizeof text - 1 - got)) != 0)
+  while (pid > 0 && got < sizeof text - 1 && (n = read(pipefd[0], text + got, sizeof text - 1 - got)) != 0)
     if (n > 0)
       got += (size_t)n;
     else if (errno != EINTR)
       break;
   close(pipefd[0]);
-  if (c < 0)
+  if (pid < 0)
     return err_sys(e, errno, "fork");
-  while (waitpid(c, &status, 0) < 0 && errno == EINTR)
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
     ;
   if (status)
     return err_set(e, "%s", *text == 'E' ? text + 1 : "setting the network up failed");
@@ -201,12 +263,17 @@ int netsetup_start(int sock, pid_t pid, char *warning, size_t cap, struct err *e
   return 0;
 }
 
-void netsetup_undo(const char *ns_path) {
-  if (same_file(ns_path, "/proc/self/ns/net") || same_file(ns_path, "/proc/1/ns/net"))
+void netsetup_undo(struct container *c, const char *ns_path) {
+  struct err ignored;
+  json_t *network = state_read_json(c, NETSETUP_TAKEN, &ignored);
+  if (!network)
     return;
-  pid_t c = fork();
-  if (c == 0)
-    _exit(enter(ns_path, CLONE_NEWNET) ? 1 : netsetup_unsilence() != 0);
-  while (c > 0 && waitpid(c, NULL, 0) < 0 && errno == EINTR)
-    ;
+  if (!same_file(ns_path, "/proc/self/ns/net") && !same_file(ns_path, "/proc/1/ns/net")) {
+    pid_t pid = fork();
+    if (pid == 0)
+      _exit(enter(ns_path, CLONE_NEWNET) || netsetup_give_addrs(network, &ignored));
+    while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+      ;
+  }
+  json_decref(network);
 }

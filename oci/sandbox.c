@@ -2,12 +2,11 @@
 #include "boot.h"
 #include "fds.h"
 #include "launch.h"
+#include "rights.h"
 #include "sentry.h"
 #include "title.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -52,25 +51,6 @@ static int start_gofer(const struct launch *l, int sync) {
   }
   close(sv[1]);
   return sv[0];
-}
-
-/* Capabilities(7): the bounding set first, it needs CAP_SETPCAP; the rest goes with the ids, and then for certain. */
-static void drop_rights(int sync, unsigned uid) {
-  for (int cap = 0; cap <= 63; cap++)
-    if (prctl(PR_CAPBSET_DROP, cap) && errno == EINVAL)
-      break;
-  if (setgroups(0, NULL) && errno != EPERM)
-    fail(sync, "setgroups");
-  /* Inside a user namespace the id may have no mapping: the sandbox then stays who it is. */
-  if (uid && (setresgid(uid, uid, uid) || setresuid(uid, uid, uid)) && errno != EINVAL)
-    fail(sync, "setresuid");
-  struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
-  struct __user_cap_data_struct d[2] = {{0}, {0}};
-  prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-  if (syscall(SYS_capset, &h, d))
-    fail(sync, "capset");
-  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    fail(sync, "no_new_privs");
 }
 
 /* A change of ids clears the parent-death signal, and P may have died in between: its end of the socket tells. */
@@ -119,7 +99,9 @@ _Noreturn void sandbox_main(const struct launch *l, int sync, int monitor, unsig
   close(root);
   close_unneeded(&mine, sync, monitor, gofer);
   umask(0);
-  drop_rights(sync, uid);
+  const char *step = rights_drop(uid);
+  if (step)
+    fail(sync, step);
   follow_parent(sync, monitor);
 
   struct boot_args args = {

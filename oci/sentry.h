@@ -34,6 +34,7 @@ struct sentry {
   LIST_HEAD(, conn) conns;
   bool started, starting, ended;
   int exit_status;          /* wait status of the container, once ended */
+  int network_hold;         /* what keeps the host's stack deaf on our interfaces while it is open; -1: nothing */
   uint64_t pending_signals; /* asked for while paused: bit n-1 */
 };
 

@@ -1,4 +1,5 @@
 /* What surrounds the TCP engine in a network namespace: the Internet layer below, the clock, the ports. */
+#include "../dns_relay.h"
 #include "tcp_sock.h"
 #include "../../core/errno.h"
 #include <stddef.h>
@@ -58,13 +59,20 @@ static void env_port_put(void *port) {
   inet_port_drop(port);
 }
 
+/* The host's stack beside ours asks DNS servers for dockerd: their answers are none of ours to reset. */
+static bool env_no_owner(void *ctx, const struct pbuf *p, const struct ip_info *i) {
+  const struct inet_net *n = ctx;
+  return dns_relay_is_host_flow && dns_relay_is_host_flow(n->ns, p, i);
+}
+
 static const struct tcp_env env = {.now = env_now,
                                    .random = env_random,
                                    .output = env_output,
                                    .route = env_route,
                                    .arm = env_arm,
                                    .port_get = env_port_get,
-                                   .port_put = env_port_put};
+                                   .port_put = env_port_put,
+                                   .no_owner = env_no_owner};
 
 static void on_timer(struct timer *t) {
   struct inet_net *n = t->arg;

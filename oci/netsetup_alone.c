@@ -1,0 +1,60 @@
+/*
+ * Who else lives in the container's network namespace? `--network container:X` and pods put several containers into
+ * one. A stack of our own takes the interfaces away from the host's, and with them from every process that uses it.
+ */
+#include "netsetup.h"
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool lives_here(const char *pid, const struct stat *here) {
+  char path[300];
+  struct stat st;
+  snprintf(path, sizeof path, "/proc/%s/ns/net", pid);
+  return !stat(path, &st) && st.st_dev == here->st_dev && st.st_ino == here->st_ino;
+}
+
+static void read_comm(const char *pid, char *comm, size_t cap) {
+  char path[300];
+  snprintf(path, sizeof path, "/proc/%s/comm", pid);
+  FILE *f = fopen(path, "re");
+  if (!f || !fgets(comm, (int)cap, f))
+    *comm = 0;
+  if (f)
+    fclose(f);
+  comm[strcspn(comm, "\n")] = 0;
+}
+
+/* What only keeps a pod's namespaces open, and sandboxes of ours: those that use the interfaces have said so by other
+ * means (netsetup_silence.c). */
+static bool harmless(const char *comm) {
+  static const char *const names[] = {"pause", "catatonit", "conmon", "runsc-notify-mo", "runsc-notify-dn"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (!strcmp(comm, names[i]))
+      return true;
+  return false;
+}
+
+int netsetup_check_alone(pid_t p, struct err *e) {
+  struct stat here;
+  struct dirent *de;
+  int rc = 0;
+  DIR *d = stat("/proc/thread-self/ns/net", &here) ? NULL : opendir("/proc");
+  while (d && !rc && (de = readdir(d))) {
+    char comm[32];
+    int pid = isdigit((unsigned char)*de->d_name) ? atoi(de->d_name) : 0;
+    if (!pid || pid == p || pid == getpid() || !lives_here(de->d_name, &here))
+      continue;
+    read_comm(de->d_name, comm, sizeof comm);
+    if (*comm && !harmless(comm))
+      rc = err_set(e, "the network namespace is in use by process %d (%s), which would be cut off: it cannot be shared",
+                   pid, comm);
+  }
+  if (d)
+    closedir(d);
+  return rc;
+}
