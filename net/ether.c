@@ -21,8 +21,6 @@ static const struct {
 } handlers[] = {{ETH_P_IP, ip4_rx}, {ETH_P_IPV6, ip6_rx}, {ETH_P_ARP, arp_rx}};
 
 static uint8_t pkt_type(const struct netdev *d, const uint8_t *dst) {
-  if (d->type == ARPHRD_LOOPBACK)
-    return PACKET_HOST;
   if (dst[0] & 1)
     return memcmp(dst, d->broadcast, ETH_ALEN) ? PACKET_MULTICAST : PACKET_BROADCAST;
   return memcmp(dst, d->addr, ETH_ALEN) ? PACKET_OTHERHOST : PACKET_HOST;

@@ -65,6 +65,11 @@ static long sock_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
   return r == -ENOTTY ? net_ifreq_ioctl(cmd, arg) : r;
 }
 
+static int sock_mmap(struct file *f, int prot, int flags, off_t off, size_t len, off_t *host_off) {
+  struct socket *s = f->priv;
+  return s->ops->mmap ? s->ops->mmap(s, off, len, host_off) : -ENODEV;
+}
+
 static off_t sock_llseek(struct file *f, off_t off, int whence) {
   return -ESPIPE;
 }
@@ -84,6 +89,7 @@ static const struct file_ops socket_file_ops = {
     .poll = sock_poll,
     .ioctl = sock_ioctl,
     .llseek = sock_llseek,
+    .mmap = sock_mmap,
     .release = sock_release,
 };
 

@@ -40,6 +40,7 @@ struct socket_ops {
   int (*socketpair)(struct socket *a, struct socket *b);
   uint32_t (*poll)(struct socket *s);
   long (*ioctl)(struct socket *s, unsigned cmd, uint64_t arg);
+  int (*mmap)(struct socket *s, off_t off, size_t len, off_t *host_off); /* as file_ops.mmap. NULL: -ENODEV */
   void (*release)(
       struct socket *s); /* the last descriptor is gone; frees priv. The socket itself is freed by the caller */
 };
@@ -66,11 +67,11 @@ struct socket {
   struct file *file; /* borrowed: the file that owns it */
   void *priv;
   struct sock_opts opt;
-  int err;        /* SO_ERROR: positive errno; taken by socket_take_error() */
-  bool listening; /* SO_ACCEPTCONN */
+  int err;                         /* SO_ERROR: positive errno; taken by socket_take_error() */
+  bool listening;                  /* SO_ACCEPTCONN */
   bool filter_locked;              /* SO_LOCK_FILTER */
   struct sock_filter_prog *filter; /* net/sock_filter.h; counted, NULL: none */
-  char name[32];  /* "socket:[N]" */
+  char name[32];                   /* "socket:[N]" */
 };
 
 struct socket_family {
@@ -92,7 +93,8 @@ struct file *socket_file(struct socket *s, int flags); /* takes s over; on NULL 
 
 int socket_setsockopt(struct socket *s, int level, int opt, const void *val, socklen_t len);
 int socket_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *len);
-int socket_set_generic(struct socket *s, int opt, const void *val, socklen_t len); /* SOL_SOCKET's, without asking ops */
+int socket_set_generic(struct socket *s, int opt, const void *val,
+                       socklen_t len);   /* SOL_SOCKET's, without asking ops */
 int socket_take_error(struct socket *s); /* -errno and clears it, or 0 */
 
 /* Blocking with SO_RCVTIMEO / SO_SNDTIMEO: the deadline to compute once per call, and a wait that gives -EAGAIN when it
