@@ -37,6 +37,8 @@ struct kernel_hooks {
   /* The half of a network namespace that is net/'s (net_namespace.stack): made with it, ended with it. 0 or -errno. */
   int (*net_ns_init)(struct net_namespace *ns);
   void (*net_ns_fini)(struct net_namespace *ns);
+  /* The namespace that a file of nsfs stands for; borrowed. NULL: no such file. */
+  struct ns_common *(*file_ns_borrow)(const struct file *f);
   /* To the receive queue of a netlink socket, as from the kernel: mq_notify(3) uses one. n 0: only says whether f is
    * one: -ENOTSOCK, -EINVAL. Does not park. */
   int (*netlink_push)(struct file *f, const void *p, size_t n);

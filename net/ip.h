@@ -147,6 +147,8 @@ int ip_route_lookup(struct net_namespace *ns, const struct ip_flow *f, struct ip
 /* Changes, for rtnetlink's multicast groups. Weak: netlink has them. */
 void ip_event_addr(struct netdev *d, const struct ip_ifaddr *a, bool added) __attribute__((weak));
 void ip_event_route(struct net_namespace *ns, const struct ip_rt_entry *e, bool added) __attribute__((weak));
+struct neigh_entry;
+void ip_event_neigh(const struct neigh_entry *e, bool gone) __attribute__((weak)); /* another state, or the end */
 
 /* ---- neighbours: net/neigh.c with arp.c and ndp.c behind it ---- */
 struct neigh;

@@ -92,7 +92,7 @@ static void routes6(struct ip_dev *i, const struct ip_ifaddr *a, bool add) {
   route(i, add,
         (struct ip_rt_entry){
             .dst = a->addr, .prefix = 128, .type = RTN_LOCAL, .scope = RT_SCOPE_UNIVERSE, .table = RT_TABLE_LOCAL});
-  if (!(a->flags & IFA_F_NOPREFIXROUTE))
+  if (!(a->flags & IFA_F_NOPREFIXROUTE) && !ip_same(&a->addr, &in6addr_loopback))
     route(i, add,
           (struct ip_rt_entry){.dst = network_of(&a->local_peer, a->prefix, false),
                                .prefix = a->prefix,

@@ -36,7 +36,14 @@ static struct neigh *find(struct ip_net *n, const struct netdev *d, const struct
   return NULL;
 }
 
+static void tell(const struct neigh *e, bool gone) {
+  if (ip_event_neigh)
+    ip_event_neigh(&e->e, gone);
+}
+
 static void drop(struct neigh *e) {
+  if (e->e.state != NUD_NONE)
+    tell(e, true);
   timer_disarm(&e->timer);
   pbuf_queue_free(&e->queue);
   LIST_REMOVE(e, hash);
@@ -74,6 +81,7 @@ static void fail(struct neigh *e) {
   struct ip_net *n = e->n;
   e->e.state = NUD_FAILED;
   e->e.updated = loop_now();
+  tell(e, false);
   STAILQ_CONCAT(&q, &e->queue);
   e->nqueued = 0;
   struct pbuf *p;
@@ -108,6 +116,7 @@ static void neigh_timer(struct timer *t) {
   case NUD_DELAY:
     e->e.state = NUD_PROBE;
     e->e.probes = 0;
+    tell(e, false);
     solicit(e, true);
     break;
   case NUD_PROBE:
@@ -124,10 +133,13 @@ static void neigh_timer(struct timer *t) {
 static void set_reachable(struct neigh *e) {
   if (e->e.state & (NUD_PERMANENT | NUD_NOARP))
     return;
+  bool news = e->e.state != NUD_REACHABLE;
   e->e.state = NUD_REACHABLE;
   e->e.confirmed = loop_now();
   e->e.probes = 0;
   timer_disarm(&e->timer);
+  if (news)
+    tell(e, false);
 }
 
 /* ---- the table ---- */
@@ -281,6 +293,8 @@ void neigh_heard(struct netdev *d, const struct in6_addr *ip, const uint8_t *lla
     timer_disarm(&e->timer);
     if (flags & NEIGH_SOLICITED)
       set_reachable(e);
+    else
+      tell(e, false);
     flush_queue(e);
     return;
   }
@@ -301,6 +315,8 @@ void neigh_heard(struct netdev *d, const struct in6_addr *ip, const uint8_t *lla
   }
   if (flags & NEIGH_SOLICITED)
     set_reachable(e);
+  else if (differs)
+    tell(e, false);
 }
 
 /* ---- rtnetlink ---- */
@@ -346,6 +362,8 @@ int neigh_set(const struct neigh_entry *w, unsigned nlm_flags) {
     solicit(e, true);
   else if (e->e.state == NUD_DELAY)
     timer_arm(&e->timer, loop_now() + conf(e)->delay_first_probe_s * NS_PER_S);
+  if (e->e.state != NUD_FAILED)
+    tell(e, false);
   return 0;
 }
 

@@ -60,6 +60,8 @@ struct netdev {
   struct netdev *peer;      /* veth; borrowed */
   int promiscuity, allmulti;
   struct ip_dev *ip; /* net/ip_dev.c's: addresses, groups, settings of both versions */
+  uint32_t group;    /* IFLA_GROUP: a number of the administrator's */
+  char alias[256];   /* IFLA_IFALIAS */
   void *taps;        /* net/packet.c's: packet sockets that see its frames */
   unsigned backlog;  /* packets of netdev_backlog() that are to be received here */
   bool flush_due, listed;

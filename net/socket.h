@@ -105,5 +105,5 @@ int socket_wait(struct waitq *q, uint32_t events, int64_t deadline);
 int socket_broken_pipe(int msg_flags);
 void msg_drop_fds(struct msg_k *m); /* what recvmsg gave and nobody wanted */
 
-int netlink_push(struct file *f, const void *p, size_t n); /* the hook of that name; net/netlink_route_min.c */
+int netlink_push(struct file *f, const void *p, size_t n); /* the hook of that name; net/netlink/nl_msg.c */
 int unix_create(struct socket *s, int protocol);           /* net/unix.c */

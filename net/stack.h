@@ -44,6 +44,7 @@ struct net {
     struct netdev **v; /* borrowed: netdev_unlist() takes it out */
     unsigned n, cap;
   } flush;
+  LIST_HEAD(nl_nets, nl_net) netlink; /* net/netlink/'s halves of all namespaces */
   uint8_t secret[16]; /* for hashes of what strangers choose */
 };
 

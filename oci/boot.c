@@ -4,6 +4,7 @@
 #include "../net/stack.h"
 #include "../core/fiber.h"
 #include "../core/loop.h"
+#include "../fs/anon.h"
 #include "../fs/gofer/gofer.h"
 #include "../fs/tty_core.h"
 #include "../syscalls/table.h"
@@ -221,6 +222,7 @@ static int make_kernel(struct sentry *s, char *why, size_t cap) {
   s->k->hooks.syscall = syscall_dispatch;
   s->k->hooks.look_open = gofer_look_open;
   s->k->hooks.netlink_push = netlink_push;
+  s->k->hooks.file_ns_borrow = nsfs_ns_borrow;
   s->k->hooks.process_reaped = sentry_process_reaped;
   s->k->hooks.tty_session_exit = tty_session_exit;
   return 0;
