@@ -15,6 +15,7 @@ struct ipc_namespace;
 struct net_namespace;
 struct vfs;
 struct net;
+struct net_files;
 struct plat;
 
 struct gofer;
@@ -31,9 +32,7 @@ struct kernel_hooks {
   int64_t (*syscall)(struct task *t, const struct plat_call *c); /* syscalls/dispatch.c */
   void (*tty_session_exit)(struct process *leader); /* the leader of a session with a terminal died: hang up */
   void (*process_reaped)(struct process *p);        /* init died or an exec'd process ended: oci/ tells who waits */
-  /* /proc/net/FILE ("tcp", "dev", …) and /sys/class/net ("class/eth0/mtu", …), printed by net/ through put(). -ENOENT:
-   * it has nothing to say of that. Must not park. */
-  int (*net_proc)(struct kernel *k, const char *file, void (*put)(void *arg, const void *p, size_t n), void *arg);
+  const struct net_files *net_files; /* core/net_files.h: /proc/net, /proc/sys/net, /sys/class/net; NULL: none */
   /* The half of a network namespace that is net/'s (net_namespace.stack): made with it, ended with it. 0 or -errno. */
   int (*net_ns_init)(struct net_namespace *ns);
   void (*net_ns_fini)(struct net_namespace *ns);
@@ -57,9 +56,9 @@ struct kernel_hooks {
   int (*core_open)(struct task *t, const char *name, struct file **out);
   ssize_t (*file_name)(struct task *t, struct file *f, char *buf, size_t cap);
   int (*file_stat)(struct file *f, struct stat *st); /* fstat(2). May park */
-  void (*landlock_free)(struct landlock_domain *d); /* the last reference is gone; d->parent is not its business */
+  void (*landlock_free)(struct landlock_domain *d);  /* the last reference is gone; d->parent is not its business */
   int (*exec_file)(struct task *t, struct file *f, struct exec_file *out); /* f is to be executed. 0 or -errno. Parks */
-  bool (*file_unreadable)(struct task *t, struct file *f); /* t may execute f, but not read it */
+  bool (*file_unreadable)(struct task *t, struct file *f);                 /* t may execute f, but not read it */
 };
 
 #define PID_MAX_LIMIT 4194304 /* of 64-bit machines, and what systemd sets */
@@ -68,17 +67,11 @@ struct kernel_hooks {
 struct kernel_sysctl {
   int overcommit_memory, overcommit_ratio, overcommit_kbytes; /* vm.*: core/mm_commit.c */
   int max_map_count;                                          /* vm.max_map_count, as far as it lies below MAX_AREAS */
-  int unprivileged_port_start; /* net.ipv4.ip_unprivileged_port_start: bind() below needs CAP_NET_BIND_SERVICE */
-  int local_port_range[2];     /* net.ipv4.ip_local_port_range: for ephemeral ports, both inclusive */
-  int somaxconn;               /* net.core.somaxconn: listen()'s backlog is cut to it */
-  int ping_group_range[2];     /* net.ipv4.ping_group_range: groups that may open ICMP datagram sockets */
-  int ip_default_ttl;          /* net.ipv4.ip_default_ttl */
   int protected_symlinks, protected_hardlinks, protected_fifos, protected_regular; /* fs.*: as Debian sets them */
-  int tcp_keepalive_time, tcp_keepalive_intvl, tcp_keepalive_probes; /* net.ipv4.*: seconds, seconds, count */
-  int lease_break_time, leases_enable;                               /* fs.*: seconds, on or off; set by kernel_new() */
+  int lease_break_time, leases_enable; /* fs.*: seconds, on or off; set by kernel_new() */
 };
 #define KERNEL_SYSCTL_DEFAULTS                                                                                         \
-  { 0, 50, 0, 65530, 1024, {32768, 60999}, 4096, {0, 2147483647}, 64, 1, 1, 1, 2, 7200, 75, 9 }
+  { 0, 50, 0, 65530, 1, 1, 1, 2 }
 
 struct kernel {
   struct loop *loop;

@@ -137,6 +137,8 @@ static struct cgroup_namespace *cgroup_new(struct user_namespace *owner, const s
 static struct net_namespace *net_new(struct user_namespace *owner, int *err) {
   struct net_namespace *n = alloc(owner, NS_NET, sizeof *n, err);
   const struct kernel_hooks *h = &owner->ns.k->hooks;
+  if (n)
+    n->unix_dgram_qlen = 10;
   if (n && h->net_ns_init && (*err = h->net_ns_init(n))) {
     ns_put(&n->ns);
     return NULL;
@@ -278,7 +280,6 @@ int ns_boot(struct kernel *k) {
     err = pid_ns_new(u, NULL, &p->pid_for_children);
   if (err)
     return err;
-  p->net->lo_up = true;
   p->time_for_children = (struct time_namespace *)ns_get(&p->time->ns);
   k->init_pid_ns = pid_ns_get(p->pid_for_children);
   return 0;

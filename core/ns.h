@@ -148,7 +148,7 @@ struct uts_namespace {
 };
 struct net_namespace {
   struct ns_common ns;
-  bool lo_up;           /* the loopback interface */
+  int unix_dgram_qlen;  /* net.unix.max_dgram_qlen */
   void *abstract_names; /* net/unix.c's: sockets by abstract name, each of which holds the namespace */
   void *stack;          /* net/stack.h's: devices, addresses, routes, …; NULL: there is none (a unit test) */
 };

@@ -10,20 +10,13 @@
     return name##_mount(k, out);                                                                                       \
   }
 PLAIN(mqueue)
+PLAIN(sysfs)
 
-/* One for everybody who sees the same thing: a second mount shows the first one's. */
-static int single(struct kernel *k, const char *fstype, int (*make)(struct kernel *k, struct super **out),
-                  struct super **out) {
-  *out = super_find(k->vfs, fstype, NULL);
-  return *out ? 0 : make(k, out);
-}
-static int sysfs_new(struct kernel *k, const char *options, struct super **out) {
-  (void)options;
-  return single(k, "sysfs", sysfs_mount, out);
-}
+/* One for everybody: a second mount shows the first one's. */
 static int cgroup_new(struct kernel *k, const char *options, struct super **out) {
   (void)options;
-  return single(k, "cgroup2", cgroup_mount, out);
+  *out = super_find(k->vfs, "cgroup2", NULL);
+  return *out ? 0 : cgroup_mount(k, out);
 }
 static int cgroup_check(struct kernel *k, const char *option) {
   static const char *const known[] = {"nsdelegate",   "memory_localevents",        "memory_recursiveprot",

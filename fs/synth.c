@@ -115,6 +115,8 @@ static int synth_revalidate(struct dentry *d) {
   int r = dir && dir->priv && synth_ent_of(dir)->allow ? synth_ent_of(dir)->allow(dir) : 0;
   if (r < 0)
     return r;
+  if (d->inode && synth_ent_of(d->inode)->named && !synth_ent_of(d->inode)->named(d->inode, d->name))
+    return 0;
   if (d->inode)
     return synth_alive(d->inode);
   return dir && dir->priv ? !synth_ent_of(dir)->lookup : 0;

@@ -48,6 +48,8 @@ struct synth_ent {
   int (*allow)(struct inode *i);
   /* Does it still exist, and with which owner: updates i, 0 when it is gone. */
   int (*alive)(struct inode *i);
+  /* Is this still what the directory shows under that name? NULL: names do not change hands. */
+  bool (*named)(struct inode *i, const char *name);
   uint64_t arg; /* the generator's */
 };
 

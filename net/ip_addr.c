@@ -115,7 +115,7 @@ static void routes_again(struct ip_dev *i, bool v6) {
 }
 
 static void join_solicited(struct ip_dev *i, const struct ip_addr_node *n, bool join) {
-  if (ip_is4(&n->a.addr))
+  if (ip_is4(&n->a.addr) || is_lo(i) || i->dev->flags & IFF_NOARP)
     return;
   struct in6_addr g = ip6_solicited_node(&n->a.addr);
   (void)(join ? ip_group_join : ip_group_leave)(i->dev, &g);
@@ -290,6 +290,13 @@ static void link_local(struct ip_dev *i) {
   (void)ip_addr_add(i->dev, &a);
 }
 
+static void multicast_route(struct ip_dev *i, bool add) {
+  if (!is_lo(i))
+    route(i, add,
+          (struct ip_rt_entry){
+              .dst = {.s6_addr = {0xff}}, .prefix = 8, .type = RTN_MULTICAST, .table = RT_TABLE_LOCAL, .metric = 256});
+}
+
 /* 127.0.0.1 and ::1 come with the device being up, as inetdev_event() and init_loopback() have it. */
 static void loopback_addrs(struct ip_dev *i) {
   struct ip_ifaddr a = {.prefix = 8, .scope = RT_SCOPE_HOST, .valid_lft = UINT32_MAX, .preferred_lft = UINT32_MAX};
@@ -317,11 +324,37 @@ void ip_addr_up(struct ip_dev *i, bool up) {
     begin(i, n);
   if (i->conf.disable_ipv6)
     return;
-  if (!is_lo(i))
-    route(i, true,
-          (struct ip_rt_entry){
-              .dst = {.s6_addr = {0xff}}, .prefix = 8, .type = RTN_MULTICAST, .table = RT_TABLE_LOCAL, .metric = 256});
+  multicast_route(i, true);
   link_local(i);
+}
+
+static struct ip_addr_node *first6(struct ip_dev *i) {
+  struct ip_addr_node *n;
+  TAILQ_FOREACH(n, &i->addrs, link)
+  if (!ip_is4(&n->a.addr))
+    break;
+  return n;
+}
+
+void ip_dev_set_disable_ipv6(struct ip_dev *i, int v) {
+  bool was = i->conf.disable_ipv6;
+  struct ip_addr_node *n;
+  i->conf.disable_ipv6 = v;
+  if (was == !!v)
+    return;
+  if (v) {
+    while ((n = first6(i)))
+      ip_addr_remove(i, n);
+    multicast_route(i, false);
+  } else if (i->up) {
+    if (is_lo(i)) {
+      struct ip_ifaddr a = {.addr = in6addr_loopback, .prefix = 128, .scope = RT_SCOPE_HOST};
+      a.valid_lft = a.preferred_lft = UINT32_MAX;
+      (void)ip_addr_add(i->dev, &a);
+    }
+    multicast_route(i, true);
+    link_local(i);
+  }
 }
 
 void ip_addr_flush(struct ip_dev *i) {

@@ -166,6 +166,8 @@ void ip_dev_each(struct net_namespace *ns, bool (*fn)(void *arg, struct ip_dev *
 struct ip_addr_node *ip_addr_find(struct ip_dev *i, const struct in6_addr *a); /* the address itself, any prefix */
 void ip_addr_up(struct ip_dev *i, bool up);                                    /* routes of its addresses come or go */
 void ip_addr_flush(struct ip_dev *i);
+/* net.ipv6.conf.DEV.disable_ipv6: its addresses go, or those that come by themselves are back. */
+void ip_dev_set_disable_ipv6(struct ip_dev *i, int v);
 void ip_addr_dad_done(struct ip_dev *i, struct ip_addr_node *n, bool failed);
 void ip_addr_remove(struct ip_dev *i, struct ip_addr_node *n);
 int64_t ip_addr_tick(struct ip_dev *i, int64_t now); /* lifetimes; the next time something is due, 0: never */

@@ -62,7 +62,7 @@ static uint32_t sock_poll(struct file *f) {
 static long sock_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
   struct socket *s = f->priv;
   long r = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
-  return r == -ENOTTY ? net_ifreq_ioctl(cmd, arg) : r;
+  return r == -ENOTTY ? net_ifreq_ioctl(s, cmd, arg) : r;
 }
 
 static int sock_mmap(struct file *f, int prot, int flags, off_t off, size_t len, off_t *host_off) {

@@ -175,6 +175,7 @@ int net_boot(struct kernel *k) {
   k->net = n;
   k->hooks.net_ns_init = stack_new;
   k->hooks.net_ns_fini = stack_free;
+  k->hooks.net_files = &net_files;
   if (k->loop)
     loop_set_turn_end(k->loop, turn_end, k);
   int rc = stack_new(k->init_nsproxy->net);
@@ -193,6 +194,7 @@ void net_shutdown(struct kernel *k) {
   if (k->loop)
     loop_set_turn_end(k->loop, NULL, NULL);
   k->hooks.net_ns_init = NULL;
+  k->hooks.net_files = NULL;
   k->net = NULL;
   pbuf_queue_free(&n->backlog);
   free(n->flush.v);

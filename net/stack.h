@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "../core/kernel.h"
+#include "../core/net_files.h"
 #include "../core/ns.h"
 #include "netdev.h"
 
@@ -61,6 +62,9 @@ void net_event(struct netdev *d, enum netdev_event ev);
 
 void net_defer(struct net *n, struct net_deferred *d); /* idempotent */
 void net_defer_cancel(struct net *n, struct net_deferred *d);
+
+/* ---- net/proc/files.c: /proc/net, /proc/sys/net, /sys/class/net ---- */
+extern const struct net_files net_files;
 
 /* ---- net/loopback.c ---- */
 int lo_init(struct net_stack *st);

@@ -2,6 +2,7 @@
 #include "../core/errno.h"
 #include "../core/task.h"
 #include "../core/uaccess.h"
+#include "inet/inet.h"
 #include <linux/sockios.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -134,6 +135,7 @@ struct unix_sock *unix_get(struct unix_sock *u) {
 void unix_put(struct unix_sock *u) {
   if (!u || !ref_put(&u->ref))
     return;
+  LIST_REMOVE(u, all_link);
   waitq_destroy(&u->peer_wait);
   unix_addr_put(u->addr);
   ns_put(&u->net->ns);
@@ -165,12 +167,13 @@ static struct unix_sock *unix_new(struct kernel *k, int type) {
   u->k = k;
   u->net = (struct net_namespace *)ns_get(&current_net(k)->ns);
   u->type = type;
-  u->backlog_max = UNIX_MAX_DGRAM_QLEN;
+  u->backlog_max = u->net->unix_dgram_qlen;
   u->peercred = (struct ucred){.pid = 0, .uid = (uid_t)-1, .gid = (gid_t)-1};
   TAILQ_INIT(&u->recvq);
   TAILQ_INIT(&u->backlog);
   fmutex_init(&u->read_lock);
   waitq_init(&u->peer_wait);
+  LIST_INSERT_HEAD(&k->unix_net->all, u, all_link);
   return u;
 }
 
@@ -445,8 +448,10 @@ static int unix_listen(struct socket *s, int backlog) {
     return -EOPNOTSUPP;
   if (!u->addr || u->state == UNIX_CONNECTED)
     return -EINVAL;
-  if ((unsigned)backlog > UNIX_SOMAXCONN)
-    backlog = UNIX_SOMAXCONN;
+  struct inet_net *inet = inet_net_of(u->net);
+  int most = inet ? tcp_settings(inet->tcp)->somaxconn : UNIX_SOMAXCONN;
+  if ((unsigned)backlog > (unsigned)most)
+    backlog = most;
   if (backlog > u->backlog_max)
     waitq_wake_all(&u->peer_wait, 0);
   u->backlog_max = backlog;

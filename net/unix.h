@@ -13,8 +13,7 @@
 #include <sys/un.h>
 #include <uthash.h>
 
-#define UNIX_MAX_DGRAM_QLEN 10 /* net.unix.max_dgram_qlen */
-#define UNIX_SOMAXCONN 4096
+#define UNIX_SOMAXCONN 4096 /* without a network stack, whose net.core.somaxconn it is */
 #define UNIX_SCM_MAX_FD 253
 
 struct unix_addr { /* counted: messages remember their sender's */
@@ -58,6 +57,7 @@ struct unix_sock {
   struct inode *inode;    /* counted: its ->socket is us */
   bool has_path;
   struct net_namespace *net; /* counted */
+  LIST_ENTRY(unix_sock) all_link;
   UT_hash_handle hh;         /* net->abstract_names, key hash_key */
   bool hashed;
   struct ucred peercred;  /* who connected, listened or made the pair */
@@ -84,6 +84,7 @@ struct unix_sock {
 };
 
 struct unix_net { /* kernel.unix_net */
+  LIST_HEAD(, unix_sock) all; /* of every namespace, released ones too: /proc/net/unix, sock_diag */
   LIST_HEAD(, unix_sock) inflight;
   long nfds_inflight, collect_at;
   unsigned autobind;

@@ -1,5 +1,6 @@
 /* /proc/PID and /proc/PID/task/TID: what is in them, and the small files. */
 #include "proc.h"
+#include "../net_files.h"
 #include "../../core/coredump.h"
 #include "../../core/errno.h"
 #include <linux/capability.h>
@@ -277,7 +278,7 @@ static struct waitq *mounts_wq(struct inode *i) {
       {.name = "mem", .mode = S_IFREG | 0600, .open = proc_mem_open, .allow = proc_allow},                             \
       {.name = "mountinfo", .mode = S_IFREG | 0444, .show = proc_mountinfo_show, .seq = mounts_seq, .wq = mounts_wq},  \
       {.name = "mounts", .mode = S_IFREG | 0444, .show = proc_mounts_show, .seq = mounts_seq, .wq = mounts_wq},        \
-      {.name = "net", .mode = S_IFDIR | 0555, .children = proc_net_entries},                                           \
+      {.name = "net", .mode = S_IFDIR | 0555, NET_FILES_ROOT(NET_TREE_PROC)},                                           \
       {.name = "ns", .mode = S_IFDIR | 0511, .children = proc_ns_entries},                                             \
       {.name = "numa_maps", .mode = S_IFREG | 0444, .show = proc_numa_maps_show, .allow = proc_allow},                 \
       {.name = "oom_adj", .mode = S_IFREG | 0644, .show = oom_adj_show, .store = oom_adj_store},                       \

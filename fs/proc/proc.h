@@ -51,7 +51,6 @@ static inline bool proc_is_thread(const struct inode *i) {
 extern const struct synth_ent proc_pid_entries[], proc_tid_entries[]; /* pid.c */
 extern const struct synth_ent proc_sys_entries[];                     /* sysctl.c */
 extern const struct synth_ent proc_vm_entries[];                      /* sysctl_vm.c */
-extern const struct synth_ent proc_net_entries[];                     /* net.c */
 
 extern const struct synth_ent proc_sysvipc_entries[], proc_mqueue_entries[]; /* sysvipc.c */
 /* kernel.sem and its relatives, of the reader's IPC namespace; synth_ent.arg says which. */

@@ -1,5 +1,6 @@
 /* /proc/sys: what programs look up. Values are the sandbox's own; what can be changed says so by its mode. */
 #include "proc.h"
+#include "../net_files.h"
 #include "../../core/errno.h"
 #include "../tty_core.h"
 #include <stddef.h>
@@ -246,30 +247,11 @@ struct int_rule {
 static const struct int_rule int_rules[] = {
 #define RULE(field, count, min, max)                                                                                   \
   { offsetof(struct kernel_sysctl, field), count, min, max }
-    RULE(unprivileged_port_start, 1, 0, 65535),
-    RULE(local_port_range, 2, 1, 65535),
-    RULE(somaxconn, 1, 0, INT32_MAX),
-    RULE(ping_group_range, 2, 0, INT32_MAX),
-    RULE(ip_default_ttl, 1, 1, 255),
-    RULE(tcp_keepalive_time, 1, 1, 32767),
-    RULE(tcp_keepalive_intvl, 1, 1, 32767),
-    RULE(tcp_keepalive_probes, 1, 1, 127),
     RULE(lease_break_time, 1, 0, INT32_MAX),
     RULE(leases_enable, 1, 0, 1),
 #undef RULE
 };
-enum {
-  R_UNPRIV_PORT,
-  R_PORT_RANGE,
-  R_SOMAXCONN,
-  R_PING_GROUPS,
-  R_TTL,
-  R_KA_TIME,
-  R_KA_INTVL,
-  R_KA_PROBES,
-  R_LEASE_TIME,
-  R_LEASES
-};
+enum { R_LEASE_TIME, R_LEASES };
 
 static int *int_value(struct inode *i, const struct int_rule **r) {
   *r = &int_rules[synth_ent_of(i)->arg];
@@ -332,61 +314,6 @@ static const struct synth_ent fs_entries[] = {
     {0},
 };
 
-/* ---- net ---- */
-static const struct synth_ent core_entries[] = {
-    TEXT("default_qdisc", "pfifo_fast"), TEXT("netdev_max_backlog", "1000"), TEXT("optmem_max", "131072"),
-    TEXT("rmem_default", "212992"),      TEXT("rmem_max", "212992"),         INTS("somaxconn", R_SOMAXCONN),
-    TEXT("wmem_default", "212992"),      TEXT("wmem_max", "212992"),         {0}};
-static const struct synth_ent ipv4_conf_all[] = {
-    TEXT("accept_redirects", "0"), TEXT("arp_announce", "0"), TEXT("arp_ignore", "0"),     TEXT("forwarding", "0"),
-    TEXT("route_localnet", "0"),   TEXT("rp_filter", "0"),    TEXT("send_redirects", "0"), {0}};
-static const struct synth_ent ipv4_conf[] = {DIR("all", ipv4_conf_all),
-                                             DIR("default", ipv4_conf_all),
-                                             DIR("eth0", ipv4_conf_all),
-                                             DIR("lo", ipv4_conf_all),
-                                             {0}};
-static const struct synth_ent ipv4_entries[] = {
-    DIR("conf", ipv4_conf),
-    TEXT("icmp_echo_ignore_all", "0"),
-    INTS("ip_default_ttl", R_TTL),
-    TEXT("ip_forward", "0"),
-    INTS("ip_local_port_range", R_PORT_RANGE),
-    TEXT("ip_local_reserved_ports", ""),
-    TEXT("ip_nonlocal_bind", "0"),
-    INTS("ip_unprivileged_port_start", R_UNPRIV_PORT),
-    INTS("ping_group_range", R_PING_GROUPS),
-    TEXT("tcp_allowed_congestion_control", "reno"),
-    TEXT("tcp_available_congestion_control", "reno"),
-    TEXT("tcp_congestion_control", "reno"),
-    TEXT("tcp_fastopen", "0"),
-    TEXT("tcp_fin_timeout", "60"),
-    INTS("tcp_keepalive_intvl", R_KA_INTVL),
-    INTS("tcp_keepalive_probes", R_KA_PROBES),
-    INTS("tcp_keepalive_time", R_KA_TIME),
-    TEXT("tcp_max_syn_backlog", "512"),
-    TEXT("tcp_rmem", "4096\t131072\t6291456"),
-    TEXT("tcp_sack", "1"),
-    TEXT("tcp_syn_retries", "6"),
-    TEXT("tcp_syncookies", "0"),
-    TEXT("tcp_timestamps", "1"),
-    TEXT("tcp_tw_reuse", "2"),
-    TEXT("tcp_window_scaling", "1"),
-    TEXT("tcp_wmem", "4096\t16384\t4194304"),
-    {0},
-};
-static const struct synth_ent ipv6_conf_all[] = {
-    TEXT("accept_ra", "0"), TEXT("disable_ipv6", "0"), TEXT("forwarding", "0"), {0}};
-static const struct synth_ent ipv6_conf[] = {DIR("all", ipv6_conf_all),
-                                             DIR("default", ipv6_conf_all),
-                                             DIR("eth0", ipv6_conf_all),
-                                             DIR("lo", ipv6_conf_all),
-                                             {0}};
-static const struct synth_ent ipv6_entries[] = {
-    TEXT("bindv6only", "0"), DIR("conf", ipv6_conf), TEXT("ip_nonlocal_bind", "0"), {0}};
-static const struct synth_ent unix_entries[] = {TEXT("max_dgram_qlen", "512"), {0}};
-static const struct synth_ent net_entries[] = {
-    DIR("core", core_entries), DIR("ipv4", ipv4_entries), DIR("ipv6", ipv6_entries), DIR("unix", unix_entries), {0}};
-
 /* ---- user: limits of the caller's user namespace; who has CAP_SYS_RESOURCE there may change them ---- */
 static struct user_namespace *user_ns_here(const struct inode *i) {
   struct user_namespace *u = current_user_ns_borrow();
@@ -433,7 +360,7 @@ const struct synth_ent proc_sys_entries[] = {
     DIR("dev", dev_entries),
     DIR("fs", fs_entries),
     DIR("kernel", kernel_entries),
-    DIR("net", net_entries),
+    {.name = "net", .mode = DIR_MODE, NET_FILES_ROOT(NET_TREE_SYSCTL)},
     DIR("user", user_entries),
     DIR("vm", proc_vm_entries),
     {0},

@@ -1,6 +1,8 @@
 /* A sysfs of what programs ask about the machine: CPUs, the one memory node, huge pages, network interfaces. */
 #include "../../core/errno.h"
 #include "sys.h"
+#include "../mount.h"
+#include "../net_files.h"
 #include "../proc/proc.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,17 +113,20 @@ static const struct synth_ent system_entries[] = {
     {0},
 };
 
-static const struct synth_ent virtual_entries[] = {
-    {.name = "net", .mode = DIR_MODE, .lookup = sys_net_lookup, .next = sys_net_next}, {0}};
-static const struct synth_ent class_entries[] = {
-    DIR("block", empty),
-    DIR("mem", empty),
-    DIR("misc", empty),
-    {.name = "net", .mode = DIR_MODE, .lookup = sys_net_class_lookup, .next = sys_net_class_next},
-    DIR("power_supply", empty),
-    DIR("thermal", empty),
-    DIR("tty", empty),
-    {0}};
+static const struct synth_ent virtual_entries[] = {{.name = "net", .mode = DIR_MODE, NET_FILES_ROOT(NET_TREE_CLASS)},
+                                                   {0}};
+static const struct synth_ent class_entries[] = {DIR("block", empty),
+                                                 DIR("mem", empty),
+                                                 DIR("misc", empty),
+                                                 {.name = "net",
+                                                  .mode = DIR_MODE,
+                                                  .lookup = sys_net_class_lookup,
+                                                  .next = sys_net_class_next,
+                                                  .arg = NET_TREE_CLASS},
+                                                 DIR("power_supply", empty),
+                                                 DIR("thermal", empty),
+                                                 DIR("tty", empty),
+                                                 {0}};
 
 /* ---- the kernel ---- */
 static const struct synth_ent thp_entries[] = {TEXT("defrag", "always defer defer+madvise [madvise] never"),
@@ -158,7 +163,23 @@ static const struct synth_ent root_entries[] = {DIR("block", empty),
                                                 {0}};
 static const struct synth_ent root = {.mode = S_IFDIR | 0555, .children = root_entries};
 
+static void sysfs_kill(struct synth_super *s) {
+  ns_put(s->priv);
+}
+
+/* Interfaces are those of the network namespace that mounts it: sysfs(5). */
 int sysfs_mount(struct kernel *k, struct super **out) {
-  static const struct synth_super tmpl = {0};
-  return synth_mount(k, "sysfs", SYSFS_MAGIC, &root, &tmpl, out);
+  struct task *t = task_current();
+  struct net_namespace *ns = (t && t->nsproxy ? t->nsproxy : k->init_nsproxy)->net;
+  struct synth_super tmpl = {.kill = sysfs_kill, .priv = ns};
+  *out = super_find(k->vfs, "sysfs", ns);
+  if (*out)
+    return 0;
+  ns_get(&ns->ns);
+  int r = synth_mount(k, "sysfs", SYSFS_MAGIC, &root, &tmpl, out);
+  if (r)
+    ns_put(&ns->ns);
+  else
+    (*out)->key = ns;
+  return r;
 }

@@ -278,6 +278,7 @@ void inet_stack_fini(struct net_stack *st) {
   st->sub[NET_INET] = NULL;
   for (int t = 0; t < INET_TABLES; t++)
     inet_ports_free(n->ports[t]);
+  free(n->sysctl.reserved);
   free(n);
 }
 

@@ -98,7 +98,11 @@ struct inet_sysctl {
   uint32_t ping_group_lo, ping_group_hi; /* kgids; lo > hi: nobody */
   int udp_rmem_min, udp_wmem_min, igmp_max_memberships;
   int rmem_default, rmem_max, wmem_default, wmem_max, optmem_max; /* net.core */
+  uint32_t *reserved; /* net.ipv4.ip_local_reserved_ports: a bit for each port; owned, NULL: none */
 };
+static inline bool inet_port_reserved(const struct inet_sysctl *s, unsigned port) {
+  return s->reserved && s->reserved[port / 32] >> port % 32 & 1;
+}
 enum inet_table { INET_TCP, INET_UDP, INET_UDPLITE, INET_PING, INET_TABLES };
 #define INET_HASH 1024 /* chains of a table; keyed with the namespace's secret */
 struct udp_mib {
@@ -115,7 +119,7 @@ struct inet_net {
   struct timer tcp_timer;
   struct net_deferred tcp_rx;
   struct inet_sock_list udp[INET_HASH], raw, ping, tcp_socks; /* by hash_link */
-  struct udp_mib udp_mib[2][2];                                              /* [UDP, UDP-Lite][by version] */
+  struct udp_mib udp_mib[2][2];                               /* [UDP, UDP-Lite][by version] */
   uint64_t raw_drops;
 };
 static inline struct inet_net *inet_net_of(const struct net_namespace *ns) {

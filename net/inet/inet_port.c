@@ -220,6 +220,8 @@ static uint16_t pick(const struct inet_sock *is, struct inet_ports *ps, bool odd
     if (off >= n)
       continue;
     uint16_t port = (uint16_t)(lo + off);
+    if (ps->kind != INET_PING && inet_port_reserved(&is->net->sysctl, port))
+      continue;
     if (ok(arg, bucket(ps, port), port))
       return port;
   }

@@ -175,6 +175,7 @@ int tcp_set_option(struct tcp_conn *c, enum tcp_option o, int v);
 int tcp_get_option(const struct tcp_conn *c, enum tcp_option o, int *v);
 int tcp_set_congestion(struct tcp_conn *c, const char *name); /* -ENOENT */
 const char *tcp_congestion(const struct tcp_conn *c);
+bool tcp_congestion_known(const char *name);
 
 /* ---- counters of /proc/net/snmp (Tcp:) and netstat (TcpExt:) ---- */
 struct tcp_stats {

@@ -111,3 +111,7 @@ int tcp_set_congestion(struct tcp_conn *c, const char *name) {
 const char *tcp_congestion(const struct tcp_conn *c) {
   return c->cc->name;
 }
+
+bool tcp_congestion_known(const char *name) {
+  return tcp_cc_find(name);
+}
