@@ -47,7 +47,18 @@ struct inet_opts {
   int port_range_lo, port_range_hi; /* IP_LOCAL_PORT_RANGE; 0: the namespace's */
   int csum_offset;                  /* IPV6_CHECKSUM, raw sockets; -1: none */
   uint32_t icmp6_filter[8], icmp_filter;
+  int unicast_if[2]; /* IP_UNICAST_IF, IPV6_UNICAST_IF */
+  bool rfc4884[2], dontfrag, ra_isolate;
+  int frag_size;              /* IPV6_MTU; 0: the path's */
+  int addr_prefs;             /* IPV6_ADDR_PREFERENCES, as getsockopt(2) shows them */
+  struct in6_addr sticky_src; /* IPV6_PKTINFO */
+  int sticky_if;
+  struct inet_ext { /* sticky extension headers of RFC 3542, owned; NULL: none */
+    uint8_t *data;
+    uint16_t len;
+  } ext[4]; /* in the order in which they are sent: INET_EXT_* */
 };
+enum { INET_EXT_HOP, INET_EXT_RTHDRDST, INET_EXT_RTHDR, INET_EXT_DST };
 #define INET_RECV_PKTINFO 1u
 #define INET_RECV_PKTINFO6 2u
 #define INET_RECV_TTL 4u
@@ -61,7 +72,16 @@ struct inet_opts {
 #define INET_RECV_FLOWLABEL 1024u
 #define INET_RECV_FRAGSIZE 2048u
 #define INET_RECV_CHECKSUM 4096u
-#define INET_RECV_EXTHDRS 8192u
+#define INET_RECV_EXTHDRS 8192u /* IPV6_RECVHOPOPTS; the others have bits of their own */
+#define INET_RECV_RTHDR 0x4000u
+#define INET_RECV_DSTOPTS 0x8000u
+#define INET_RECV_PATHMTU 0x10000u
+#define INET_RECV_PASSSEC 0x20000u
+#define INET_RECV_2292PKTINFO 0x40000u
+#define INET_RECV_2292HOPLIMIT 0x80000u
+#define INET_RECV_2292RTHDR 0x100000u
+#define INET_RECV_2292HOPOPTS 0x200000u
+#define INET_RECV_2292DSTOPTS 0x400000u
 
 /* ---- the socket ---- */
 struct inet_port;   /* inet_port.c: a hold on a local port: of a socket and of the connections that are left of it */
@@ -173,6 +193,32 @@ int inet_setsockopt(struct socket *s, int level, int opt, const void *val, sockl
 int inet_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *len);
 void inet_opts_init(struct inet_sock *is);
 void inet_opts_fini(struct inet_sock *is);
+/* The path MTU to the peer of a connected socket, or -ENOTCONN. IP_MTU, IPV6_MTU, IPV6_PATHMTU. */
+int inet_path_mtu(struct inet_sock *is);
+/* An option's integer as Linux decodes it: 4 bytes, or (bytes true) one; 0 if there is none. */
+int inet_opt_int(const void *val, socklen_t len, bool bytes);
+void inet_opt_give(void *val, socklen_t *len, const void *src, size_t n); /* cut to the room; *len what was given */
+int inet_opt4_set(struct inet_sock *is, int opt, const void *val, socklen_t len); /* inet_opt4.c */
+int inet_opt4_get(struct inet_sock *is, int opt, void *val, socklen_t *len);
+int inet_opt6_set(struct inet_sock *is, int opt, const void *val, socklen_t len); /* inet_opt6.c */
+int inet_opt6_get(struct inet_sock *is, int opt, void *val, socklen_t *len);
+/* Options that are one number: what both versions' tables are made of. */
+struct inet_optdef {
+  int opt;
+  uint8_t kind; /* INET_OPT_* */
+  uint8_t flags; /* INET_OPTF_* */
+  int16_t lo, hi;
+  uint32_t at; /* offset in struct inet_opts, or the bit */
+};
+enum { INET_OPT_BIT, INET_OPT_BOOL, INET_OPT_U8, INET_OPT_INT };
+#define INET_OPTF_SIZED 1u    /* -EINVAL without a value: one byte for IPv4, four for IPv6 */
+#define INET_OPTF_RAW 2u      /* raw sockets only: -ENOPROTOOPT */
+#define INET_OPTF_NOSTREAM 4u /* -EINVAL for streams */
+#define INET_OPTF_RANGE 8u    /* lo to hi, else -EINVAL */
+#define INET_OPTF_CAP 16u     /* CAP_NET_RAW or CAP_NET_ADMIN to switch it on */
+#define INET_OPTF_ROUTE 32u   /* routes are looked up again */
+int inet_optdef_set(struct inet_sock *is, const struct inet_optdef *d, int v, bool sized);
+int inet_optdef_get(const struct inet_sock *is, const struct inet_optdef *d);
 
 /* ---- inet_cmsg.c ---- */
 /* Control messages of a send change the flow (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*; UDP_SEGMENT into *gso). -EINVAL. */
@@ -204,6 +250,7 @@ int inet_mcast_getsockopt(struct inet_sock *is, int level, int opt, void *val, s
 bool inet_mcast_wants(const struct inet_sock *is, const struct ip_info *i); /* membership and source filters */
 void inet_mcast_flush(struct inet_sock *is);
 void inet_mcast_dev_gone(struct inet_sock *is, int ifindex);
+struct netdev *inet_dev_of_addr(struct net_namespace *ns, uint32_t be); /* whose IPv4 address this is; borrowed */
 
 /* ---- tcp_env.c: begin and end in a namespace ---- */
 int inet_tcp_init(struct inet_net *n);
