@@ -142,7 +142,8 @@ static void error_in(struct ip_net *n, struct pbuf *p, const struct ip_info *i) 
                        .origin = SO_EE_ORIGIN_ICMP,
                        .type = h->type,
                        .code = h->code,
-                       .err = EHOSTUNREACH};
+                       .err = EHOSTUNREACH,
+                       .outer = i};
   /* It must be about a packet that we can have sent, from where we sent it. */
   if (ip_local_type(n, &e.src) != RTN_LOCAL || (h->type == UNREACH && h->code > 15))
     goto bad;
@@ -151,6 +152,7 @@ static void error_in(struct ip_net *n, struct pbuf *p, const struct ip_info *i) 
   else if (h->type == PARAM) {
     e.err = EPROTO;
     e.fatal = true;
+    e.info = ntohl(h->word) >> 24;
   }
   if (h->type == UNREACH && h->code == 4) {
     unsigned sent = ntohs(q->len);

@@ -135,7 +135,7 @@ static void error_in(struct ip_net *n, struct pbuf *p, const struct ip_info *i) 
   uint32_t have = len - (uint32_t)sizeof *h, at;
   if (!h || have < IP6_HDR || *q >> 4 != 6 || !(at = transport_at(q, have, &proto)) || have < at + 8)
     goto bad;
-  struct ip_error e = {.offender = i->src, .origin = SO_EE_ORIGIN_ICMP6, .type = h->type, .code = h->code};
+  struct ip_error e = {.offender = i->src, .origin = SO_EE_ORIGIN_ICMP6, .type = h->type, .code = h->code, .outer = i};
   memcpy(&e.src, q + 8, 16);
   memcpy(&e.dst, q + 24, 16);
   if (ip_local_type(n, &e.src) != RTN_LOCAL || ip_is4(&e.dst))

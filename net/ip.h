@@ -82,6 +82,8 @@ struct ip_error {
   int err;                    /* positive errno */
   bool fatal;                 /* not soft: a connection attempt fails at once */
   unsigned mtu;               /* with EMSGSIZE */
+  uint32_t info;              /* ee_info with other errors */
+  const struct ip_info *outer; /* the ICMP message's own header; NULL: none told us. Borrowed for the call */
 };
 struct ip_proto {
   uint8_t proto;

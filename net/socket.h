@@ -47,8 +47,16 @@ struct socket_ops {
 
 /* SOL_SOCKET options that only store a value; socket(7). */
 struct sock_opts {
-  bool reuseaddr, reuseport, keepalive, broadcast, passcred, passpidfd, passsec, timestamp, timestampns, oobinline,
-      dontroute, debug, linger_on, rxq_ovfl, zerocopy;
+  bool reuseaddr, reuseport, keepalive, broadcast, passcred, passpidfd, passsec, oobinline, dontroute, debug,
+      linger_on, rxq_ovfl, zerocopy, rcvmark, no_check, select_err_queue, prefer_busy_poll, wifi_status, nofcs,
+      rcvpriority;
+  uint8_t stamp;  /* SOCK_STAMP_*: what SO_TIMESTAMP or SO_TIMESTAMPNS asked for */
+  bool stamp_new; /* … by their _NEW names */
+  uint32_t tsflags; /* SO_TIMESTAMPING */
+  bool tsflags_new;
+  int bind_phc;
+  int incoming_cpu, busy_poll_budget, buf_lock, txrehash;
+  uint64_t max_pacing_rate;
   int linger;         /* s */
   int sndbuf, rcvbuf; /* as getsockopt shows them: doubled */
   int rcvlowat;
@@ -57,6 +65,7 @@ struct sock_opts {
   uint32_t mark;
   int peek_off; /* -1: off */
 };
+enum { SOCK_STAMP_NONE, SOCK_STAMP_US, SOCK_STAMP_NS };
 #define SOCK_MEM_DEFAULT 212992 /* net.core.{w,r}mem_{default,max} */
 
 struct socket {

@@ -18,7 +18,19 @@
 #define SO_SNDTIMEO_NEW 67
 #endif
 
+/* Newer than some C libraries. */
+#define SO_TIMESTAMP_NEW_K 63
+#define SO_TIMESTAMPNS_NEW_K 64
+#define SO_TIMESTAMPING_NEW_K 65
+#define SO_PREFER_BUSY_POLL_K 69
+#define SO_BUSY_POLL_BUDGET_K 70
+#define SO_NETNS_COOKIE_K 71
+#define SO_BUF_LOCK_K 72
+#define SO_RESERVE_MEM_K 73
+#define SO_TXREHASH_K 74
+#define SO_RCVMARK_K 75
 #define SO_PASSPIDFD_K 76
+#define SO_RCVPRIORITY_K 82
 
 struct flag_opt {
   int opt;
@@ -28,9 +40,12 @@ static const struct flag_opt flag_opts[] = {
     {SO_REUSEADDR, offsetof(struct sock_opts, reuseaddr)},     {SO_REUSEPORT, offsetof(struct sock_opts, reuseport)},
     {SO_KEEPALIVE, offsetof(struct sock_opts, keepalive)},     {SO_BROADCAST, offsetof(struct sock_opts, broadcast)},
     {SO_PASSPIDFD_K, offsetof(struct sock_opts, passpidfd)},   {SO_PASSCRED, offsetof(struct sock_opts, passcred)},
-    {SO_PASSSEC, offsetof(struct sock_opts, passsec)},         {SO_TIMESTAMP, offsetof(struct sock_opts, timestamp)},
-    {SO_TIMESTAMPNS, offsetof(struct sock_opts, timestampns)}, {SO_OOBINLINE, offsetof(struct sock_opts, oobinline)},
+    {SO_PASSSEC, offsetof(struct sock_opts, passsec)},         {SO_NO_CHECK, offsetof(struct sock_opts, no_check)},
+    {SO_RCVMARK_K, offsetof(struct sock_opts, rcvmark)},       {SO_OOBINLINE, offsetof(struct sock_opts, oobinline)},
     {SO_DONTROUTE, offsetof(struct sock_opts, dontroute)},     {SO_RXQ_OVFL, offsetof(struct sock_opts, rxq_ovfl)},
+    {SO_NOFCS, offsetof(struct sock_opts, nofcs)},             {SO_WIFI_STATUS, offsetof(struct sock_opts, wifi_status)},
+    {SO_SELECT_ERR_QUEUE, offsetof(struct sock_opts, select_err_queue)},
+    {SO_RCVPRIORITY_K, offsetof(struct sock_opts, rcvpriority)},
 };
 
 static bool *flag_of(struct socket *s, int opt) {
@@ -75,6 +90,24 @@ static int buf_size(int64_t val, bool force, int min) {
   return 2 * val < min ? min : (int)(2 * val); /* doubled for book-keeping: socket(7) */
 }
 
+static bool has_peek_off(const struct socket *s) {
+  return s->family == AF_UNIX || ((s->family == AF_INET || s->family == AF_INET6) &&
+                                  (s->protocol == IPPROTO_UDP || s->protocol == IPPROTO_TCP));
+}
+
+/* The last one that was set says which form the stamps have. */
+static void set_stamp(struct socket *s, int opt, bool on) {
+  bool us = opt == SO_TIMESTAMP || opt == SO_TIMESTAMP_NEW_K;
+  s->opt.stamp = !on ? SOCK_STAMP_NONE : us ? SOCK_STAMP_US : SOCK_STAMP_NS;
+  s->opt.stamp_new = on && (opt == SO_TIMESTAMP_NEW_K || opt == SO_TIMESTAMPNS_NEW_K);
+}
+
+static bool get_stamp(const struct socket *s, int opt) {
+  bool us = opt == SO_TIMESTAMP || opt == SO_TIMESTAMP_NEW_K;
+  bool new = opt == SO_TIMESTAMP_NEW_K || opt == SO_TIMESTAMPNS_NEW_K;
+  return s->opt.stamp == (us ? SOCK_STAMP_US : SOCK_STAMP_NS) && s->opt.stamp_new == new;
+}
+
 static int set_int(struct socket *s, int opt, int v) {
   switch (opt) {
   case SO_SNDBUFFORCE:
@@ -104,11 +137,15 @@ static int set_int(struct socket *s, int opt, int v) {
     s->opt.mark = (uint32_t)v;
     return 0;
   case SO_PEEK_OFF:
-    if (s->family != AF_UNIX)
+    if (!has_peek_off(s))
       return -EOPNOTSUPP;
     s->opt.peek_off = v < 0 ? -1 : v;
     return 0;
-  case SO_NO_CHECK: /* checksums are always made */
+  case SO_TIMESTAMP:
+  case SO_TIMESTAMP_NEW_K:
+  case SO_TIMESTAMPNS:
+  case SO_TIMESTAMPNS_NEW_K:
+    set_stamp(s, opt, v);
     return 0;
   case SO_TYPE:
   case SO_PROTOCOL:
@@ -192,8 +229,13 @@ static int get_int(struct socket *s, int opt, int *v) {
     return 0;
   case SO_PEEK_OFF:
     *v = s->opt.peek_off;
-    return s->family == AF_UNIX ? 0 : -EOPNOTSUPP;
-  case SO_NO_CHECK:
+    return has_peek_off(s) ? 0 : -EOPNOTSUPP;
+  case SO_TIMESTAMP:
+  case SO_TIMESTAMP_NEW_K:
+  case SO_TIMESTAMPNS:
+  case SO_TIMESTAMPNS_NEW_K:
+    *v = get_stamp(s, opt);
+    return 0;
   case SO_BUSY_POLL:
     *v = 0;
     return 0;

@@ -221,26 +221,47 @@ int inet_optdef_set(struct inet_sock *is, const struct inet_optdef *d, int v, bo
 int inet_optdef_get(const struct inet_sock *is, const struct inet_optdef *d);
 
 /* ---- inet_cmsg.c ---- */
-/* Control messages of a send change the flow (IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*; UDP_SEGMENT into *gso). -EINVAL. */
-int inet_cmsg_send(const struct inet_sock *is, const struct msg_k *m, struct ip_flow *f, uint16_t *gso);
+/* What one datagram is sent with: begun by inet_tx_init() from the socket's options, changed by control messages. */
+struct inet_tx {
+  struct ip_flow f;
+  uint8_t proto; /* IP_PROTOCOL; 0: the socket's */
+  bool dontfrag;
+  uint16_t gso;           /* UDP_SEGMENT */
+  struct inet_ext ext[4]; /* borrowed: the socket's, or the control messages' */
+  uint8_t buf[248];       /* what f.options points to, if anything */
+};
+/* A control message of a send changes tx: IP_PKTINFO, IP_TTL, IP_TOS, IPV6_*, UDP_SEGMENT. 0, -EINVAL, -EPERM, -ENODEV.
+ */
+int inet_cmsg_send(const struct inet_sock *is, const struct msg_k *m, struct inet_tx *tx);
+/* Chain the extension headers into tx->buf, the last one announcing tx->f.proto. -EINVAL: too long. */
+int inet_tx_ext(struct inet_tx *tx);
+/* Checked IPv4 options into buf (40 bytes), padded; f->options names them. -EINVAL. inet_opt4.c */
+int inet_ip_options(const struct inet_sock *is, const void *val, size_t len, uint8_t *buf, struct ip_flow *f);
 /* What came with a packet, in the order of Linux; for what the socket asked for. */
 struct inet_meta {
-  struct ip_info i;
+  struct ip_info i; /* i.dev may be NULL by now */
+  int ifindex;
   uint16_t sport, dport;
   int64_t stamp;  /* CLOCK_REALTIME ns */
   uint32_t drops; /* SO_RXQ_OVFL */
   uint16_t gro_size;
-  const struct pbuf *p; /* p->net is the IP header: options, flow label */
+  const struct pbuf *p; /* p->net is the IP header: options, flow label; NULL: not known */
 };
 void inet_cmsg_recv(const struct inet_sock *is, struct msg_k *m, const struct inet_meta *meta);
-void cmsg_append(struct msg_k *m, int level, int type, const void *data,
-                 size_t len); /* MSG_CTRUNC if there is no room */
+/* Its parts: SOL_SOCKET's (every family's), and those of ip(7) and ipv6(7). */
+void inet_cmsg_sock(const struct socket *s, struct msg_k *m, int64_t stamp, uint32_t drops, uint32_t mark);
+void inet_cmsg_ip(const struct inet_sock *is, struct msg_k *m, const struct inet_meta *meta);
+bool inet_wants_stamp(const struct inet_sock *is);
+/* MSG_CTRUNC if there is no room. */
+void cmsg_append(struct msg_k *m, int level, int type, const void *data, size_t len);
 
 /* ---- inet_err.c: IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE ---- */
 /* An ICMP error about this socket's packet: queued if asked for, s->err set by the rules of ip(7). `quoted`: the
  * payload that the error quotes. */
 void inet_err_queue(struct inet_sock *is, const struct ip_error *e, uint16_t dport, const uint8_t *payload,
                     uint32_t len);
+/* The same for an error of our own making, if the socket wants to hear of such: EMSGSIZE with the MTU in info. */
+void inet_err_local(struct inet_sock *is, int err, const struct in6_addr *dst, uint32_t info);
 ssize_t inet_err_recv(struct inet_sock *is, struct msg_k *m); /* -EAGAIN: the queue is empty */
 void inet_err_flush(struct inet_sock *is);
 

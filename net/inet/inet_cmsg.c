@@ -232,6 +232,29 @@ int inet_cmsg_send(const struct inet_sock *is, const struct msg_k *m, struct ine
   return 0;
 }
 
+int inet_tx_ext(struct inet_tx *tx) {
+  static const uint8_t kind[4] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS};
+  uint8_t *next = &tx->f.options_proto;
+  size_t at = 0;
+  if (ip_is4(&tx->f.dst))
+    return 0;
+  for (int i = 0; i < 4; i++) {
+    const struct inet_ext *x = &tx->ext[i];
+    if (!x->len || (i == INET_EXT_RTHDRDST && !tx->ext[INET_EXT_RTHDR].len)) /* RFC 3542 9.2: with a route only */
+      continue;
+    if (x->len > sizeof tx->buf - at)
+      return -EINVAL;
+    memcpy(tx->buf + at, x->data, x->len);
+    *next = kind[i];
+    next = tx->buf + at;
+    at += x->len;
+  }
+  *next = tx->f.proto;
+  tx->f.options = at ? tx->buf : NULL;
+  tx->f.options_len = (uint8_t)at;
+  return 0;
+}
+
 /* ---- receiving ---- */
 
 void cmsg_append(struct msg_k *m, int level, int type, const void *data, size_t len) {

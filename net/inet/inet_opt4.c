@@ -128,29 +128,41 @@ static unsigned option_ok(const struct inet_sock *is, const uint8_t *o, unsigned
   }
 }
 
-static int set_options(struct inet_sock *is, const uint8_t *val, socklen_t len) {
-  uint8_t o[IP_OPTIONS_MAX] = {0}, *copy = NULL;
-  if (len > sizeof o)
+int inet_ip_options(const struct inet_sock *is, const void *val, size_t len, uint8_t *buf, struct ip_flow *f) {
+  if (len > IP_OPTIONS_MAX)
     return -EINVAL;
-  memcpy(o, val, len);
-  unsigned padded = (len + 3u) & ~3u;
+  unsigned padded = ((unsigned)len + 3u) & ~3u;
+  memset(buf, 0, IP_OPTIONS_MAX);
+  if (len)
+    memcpy(buf, val, len);
   for (unsigned i = 0; i < padded;) {
-    if (!o[i]) { /* the end: nothing is told behind it */
-      memset(o + i, 0, padded - i);
+    if (!buf[i]) { /* the end: nothing is told behind it */
+      memset(buf + i, 0, padded - i);
       break;
     }
-    unsigned n = o[i] == 1 ? 1 : option_ok(is, o + i, padded - i);
+    unsigned n = buf[i] == 1 ? 1 : option_ok(is, buf + i, padded - i);
     if (!n)
       return -EINVAL;
     i += n;
   }
-  if (padded && !(copy = malloc(padded)))
+  f->options = padded ? buf : NULL;
+  f->options_len = (uint8_t)padded;
+  return 0;
+}
+
+static int set_options(struct inet_sock *is, const uint8_t *val, socklen_t len) {
+  uint8_t o[IP_OPTIONS_MAX], *copy = NULL;
+  struct ip_flow f;
+  int rc = inet_ip_options(is, val, len, o, &f);
+  if (rc)
+    return rc;
+  if (f.options_len && !(copy = malloc(f.options_len)))
     return -ENOBUFS;
-  if (padded)
-    memcpy(copy, o, padded);
+  if (copy)
+    memcpy(copy, o, f.options_len);
   free(is->opt.ip_options);
   is->opt.ip_options = copy;
-  is->opt.ip_options_len = (uint8_t)padded;
+  is->opt.ip_options_len = f.options_len;
   return 0;
 }
 
