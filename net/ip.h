@@ -76,13 +76,13 @@ struct ip_info {
 };
 /* Why a packet of ours did not arrive: ICMP told, or our own stack. */
 struct ip_error {
-  struct in6_addr src, dst;   /* of the packet that failed */
-  struct in6_addr offender;   /* who said so */
-  uint8_t origin, type, code; /* as in struct sock_extended_err */
-  int err;                    /* positive errno */
-  bool fatal;                 /* not soft: a connection attempt fails at once */
-  unsigned mtu;               /* with EMSGSIZE */
-  uint32_t info;              /* ee_info with other errors */
+  struct in6_addr src, dst;    /* of the packet that failed */
+  struct in6_addr offender;    /* who said so */
+  uint8_t origin, type, code;  /* as in struct sock_extended_err */
+  int err;                     /* positive errno */
+  bool fatal;                  /* not soft: a connection attempt fails at once */
+  unsigned mtu;                /* with EMSGSIZE */
+  uint32_t info;               /* ee_info with other errors */
   const struct ip_info *outer; /* the ICMP message's own header; NULL: none told us. Borrowed for the call */
 };
 struct ip_proto {

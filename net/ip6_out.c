@@ -81,7 +81,7 @@ int ip6_output(struct ip_net *n, struct pbuf *p, const struct ip_flow *f, struct
     r->mtu = r->dev->mtu < 65535 ? r->dev->mtu : 65535;
   bool fits = p->gso ? !ip_gso_fits(p, f->proto, hlen, r->mtu) : hlen + p->len <= r->mtu;
   bool whole = f->pmtudisc == IP_PMTUDISC_DO || f->pmtudisc == IP_PMTUDISC_PROBE || f->proto == IPPROTO_TCP || p->gso;
-  int rc = f->options_len % 8 ? -EINVAL : hlen + p->len > 65535 || (!fits && whole) ? -EMSGSIZE : 0;
+  int rc = f->options_len % 8 ? -EINVAL : f->options_len + p->len > 65535 || (!fits && whole) ? -EMSGSIZE : 0;
   if (!rc && !fits && p->csum == PB_CSUM_PARTIAL)
     rc = csum_complete(p);
   if (!rc && !push_header(n, p, f, r, &dst))

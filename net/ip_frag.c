@@ -188,7 +188,7 @@ static bool merge_ecn(uint8_t seen, uint8_t first, uint8_t *ecn) {
 static struct pbuf *join(struct frag_queue *q) {
   struct pbuf *first = STAILQ_FIRST(&q->pieces), *p;
   uint32_t hlen = (uint32_t)(first->data - first->net);
-  if (hlen + q->total > 65535 + IP6_HDR || hlen > IP6_HDR + IP6_EXT_BYTES_MAX)
+  if (hlen + q->total > 65535 + IP6_HDR + IP6_EXT_BYTES_MAX || hlen > IP6_HDR + IP6_EXT_BYTES_MAX)
     return NULL;
   struct pbuf *w = pbuf_new(hlen + q->total);
   if (!w)

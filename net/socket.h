@@ -47,16 +47,18 @@ struct socket_ops {
 
 /* SOL_SOCKET options that only store a value; socket(7). */
 struct sock_opts {
-  bool reuseaddr, reuseport, keepalive, broadcast, passcred, passpidfd, passsec, oobinline, dontroute, debug,
-      linger_on, rxq_ovfl, zerocopy, rcvmark, no_check, select_err_queue, prefer_busy_poll, wifi_status, nofcs,
-      rcvpriority;
-  uint8_t stamp;  /* SOCK_STAMP_*: what SO_TIMESTAMP or SO_TIMESTAMPNS asked for */
-  bool stamp_new; /* … by their _NEW names */
+  bool reuseaddr, reuseport, keepalive, broadcast, passcred, passpidfd, passsec, oobinline, dontroute, debug, linger_on,
+      rxq_ovfl, zerocopy, rcvmark, no_check, select_err_queue, prefer_busy_poll, wifi_status, nofcs, rcvpriority;
+  uint8_t stamp;    /* SOCK_STAMP_*: what SO_TIMESTAMP or SO_TIMESTAMPNS asked for */
+  bool stamp_new;   /* … by their _NEW names */
   uint32_t tsflags; /* SO_TIMESTAMPING */
   bool tsflags_new;
-  int bind_phc;
-  int incoming_cpu, busy_poll_budget, buf_lock, txrehash;
-  uint64_t max_pacing_rate;
+  int incoming_cpu; /* SO_INCOMING_CPU, plus 1 */
+  int busy_poll_budget, buf_lock, txrehash;
+  uint64_t max_pacing_rate; /* inverted: 0 is no limit */
+  bool txtime;              /* SO_TXTIME was set, with this */
+  int txtime_clock;
+  uint32_t txtime_flags;
   int linger;         /* s */
   int sndbuf, rcvbuf; /* as getsockopt shows them: doubled */
   int rcvlowat;

@@ -3,15 +3,16 @@
 #include "../core/task.h"
 #include "../core/timers.h"
 #include "sock_filter.h"
-#include "socket.h"
+#include "inet/inet.h"
+#include "sockopt.h"
 #include <linux/capability.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/time.h>
 
 #define MIN_SNDBUF 4608 /* SOCK_MIN_SNDBUF, SOCK_MIN_RCVBUF of include/net/sock.h */
 #define MIN_RCVBUF 2304
-#define BUF_MAX (SOCK_MEM_DEFAULT)
 
 #ifndef SO_RCVTIMEO_NEW
 #define SO_RCVTIMEO_NEW 66
@@ -19,15 +20,6 @@
 #endif
 
 /* Newer than some C libraries. */
-#define SO_TIMESTAMP_NEW_K 63
-#define SO_TIMESTAMPNS_NEW_K 64
-#define SO_TIMESTAMPING_NEW_K 65
-#define SO_PREFER_BUSY_POLL_K 69
-#define SO_BUSY_POLL_BUDGET_K 70
-#define SO_NETNS_COOKIE_K 71
-#define SO_BUF_LOCK_K 72
-#define SO_RESERVE_MEM_K 73
-#define SO_TXREHASH_K 74
 #define SO_RCVMARK_K 75
 #define SO_PASSPIDFD_K 76
 #define SO_RCVPRIORITY_K 82
@@ -37,13 +29,20 @@ struct flag_opt {
   size_t off;
 };
 static const struct flag_opt flag_opts[] = {
-    {SO_REUSEADDR, offsetof(struct sock_opts, reuseaddr)},     {SO_REUSEPORT, offsetof(struct sock_opts, reuseport)},
-    {SO_KEEPALIVE, offsetof(struct sock_opts, keepalive)},     {SO_BROADCAST, offsetof(struct sock_opts, broadcast)},
-    {SO_PASSPIDFD_K, offsetof(struct sock_opts, passpidfd)},   {SO_PASSCRED, offsetof(struct sock_opts, passcred)},
-    {SO_PASSSEC, offsetof(struct sock_opts, passsec)},         {SO_NO_CHECK, offsetof(struct sock_opts, no_check)},
-    {SO_RCVMARK_K, offsetof(struct sock_opts, rcvmark)},       {SO_OOBINLINE, offsetof(struct sock_opts, oobinline)},
-    {SO_DONTROUTE, offsetof(struct sock_opts, dontroute)},     {SO_RXQ_OVFL, offsetof(struct sock_opts, rxq_ovfl)},
-    {SO_NOFCS, offsetof(struct sock_opts, nofcs)},             {SO_WIFI_STATUS, offsetof(struct sock_opts, wifi_status)},
+    {SO_REUSEADDR, offsetof(struct sock_opts, reuseaddr)},
+    {SO_REUSEPORT, offsetof(struct sock_opts, reuseport)},
+    {SO_KEEPALIVE, offsetof(struct sock_opts, keepalive)},
+    {SO_BROADCAST, offsetof(struct sock_opts, broadcast)},
+    {SO_PASSPIDFD_K, offsetof(struct sock_opts, passpidfd)},
+    {SO_PASSCRED, offsetof(struct sock_opts, passcred)},
+    {SO_PASSSEC, offsetof(struct sock_opts, passsec)},
+    {SO_NO_CHECK, offsetof(struct sock_opts, no_check)},
+    {SO_RCVMARK_K, offsetof(struct sock_opts, rcvmark)},
+    {SO_OOBINLINE, offsetof(struct sock_opts, oobinline)},
+    {SO_DONTROUTE, offsetof(struct sock_opts, dontroute)},
+    {SO_RXQ_OVFL, offsetof(struct sock_opts, rxq_ovfl)},
+    {SO_NOFCS, offsetof(struct sock_opts, nofcs)},
+    {SO_WIFI_STATUS, offsetof(struct sock_opts, wifi_status)},
     {SO_SELECT_ERR_QUEUE, offsetof(struct sock_opts, select_err_queue)},
     {SO_RCVPRIORITY_K, offsetof(struct sock_opts, rcvpriority)},
 };
@@ -55,9 +54,15 @@ static bool *flag_of(struct socket *s, int opt) {
   return NULL;
 }
 
-static bool net_admin(void) {
+static bool net_raw_or_admin(void) {
   const struct task *t = task_current();
-  return t && ns_capable(t->cred, t->nsproxy->net->ns.owner, CAP_NET_ADMIN);
+  return socket_net_admin() || (t && ns_capable(t->cred, t->nsproxy->net->ns.owner, CAP_NET_RAW));
+}
+
+/* net.core.wmem_max, rmem_max. */
+static int buf_max(bool send) {
+  const struct inet_net *n = inet_net_of(net_current_ns_borrow());
+  return !n ? SOCK_MEM_DEFAULT : send ? n->sysctl.wmem_max : n->sysctl.rmem_max;
 }
 
 static int set_timeo(int64_t *out, const void *val, socklen_t len) {
@@ -82,12 +87,25 @@ static int set_linger(struct socket *s, const void *val, socklen_t len) {
   return 0;
 }
 
-static int buf_size(int64_t val, bool force, int min) {
-  if (!force && val > BUF_MAX)
-    val = BUF_MAX;
-  if (val < 0 || val > INT32_MAX / 2)
-    val = val < 0 ? BUF_MAX : INT32_MAX / 2;
+static int buf_size(int v, bool force, int max, int min) {
+  int64_t val = !force && (v > max || v < 0) ? max : v < 0 ? 0 : v;
+  if (val > INT32_MAX / 2)
+    val = INT32_MAX / 2;
   return 2 * val < min ? min : (int)(2 * val); /* doubled for book-keeping: socket(7) */
+}
+
+static int set_buf(struct socket *s, int opt, int v) {
+  bool send = opt == SO_SNDBUF || opt == SO_SNDBUFFORCE, force = opt == SO_SNDBUFFORCE || opt == SO_RCVBUFFORCE;
+  if (force && !socket_net_admin())
+    return -EPERM;
+  if (send)
+    s->opt.sndbuf = buf_size(v, force, buf_max(true), MIN_SNDBUF);
+  else
+    s->opt.rcvbuf = buf_size(v, force, buf_max(false), MIN_RCVBUF);
+  s->opt.buf_lock |= send ? 1 : 2;
+  if (send)
+    waitq_wake(&s->wq, EPOLLOUT | EPOLLWRNORM);
+  return 0;
 }
 
 static bool has_peek_off(const struct socket *s) {
@@ -95,57 +113,35 @@ static bool has_peek_off(const struct socket *s) {
                                   (s->protocol == IPPROTO_UDP || s->protocol == IPPROTO_TCP));
 }
 
-/* The last one that was set says which form the stamps have. */
-static void set_stamp(struct socket *s, int opt, bool on) {
-  bool us = opt == SO_TIMESTAMP || opt == SO_TIMESTAMP_NEW_K;
-  s->opt.stamp = !on ? SOCK_STAMP_NONE : us ? SOCK_STAMP_US : SOCK_STAMP_NS;
-  s->opt.stamp_new = on && (opt == SO_TIMESTAMP_NEW_K || opt == SO_TIMESTAMPNS_NEW_K);
-}
-
-static bool get_stamp(const struct socket *s, int opt) {
-  bool us = opt == SO_TIMESTAMP || opt == SO_TIMESTAMP_NEW_K;
-  bool new = opt == SO_TIMESTAMP_NEW_K || opt == SO_TIMESTAMPNS_NEW_K;
-  return s->opt.stamp == (us ? SOCK_STAMP_US : SOCK_STAMP_NS) && s->opt.stamp_new == new;
-}
-
 static int set_int(struct socket *s, int opt, int v) {
   switch (opt) {
   case SO_SNDBUFFORCE:
   case SO_RCVBUFFORCE:
-    if (!net_admin())
-      return -EPERM;
-    /* fall through */
   case SO_SNDBUF:
   case SO_RCVBUF:
-    if (opt == SO_SNDBUF || opt == SO_SNDBUFFORCE)
-      s->opt.sndbuf = buf_size(v < 0 ? BUF_MAX : v, opt == SO_SNDBUFFORCE, MIN_SNDBUF);
-    else
-      s->opt.rcvbuf = buf_size(v < 0 ? BUF_MAX : v, opt == SO_RCVBUFFORCE, MIN_RCVBUF);
-    waitq_wake(&s->wq, EPOLLOUT | EPOLLWRNORM);
-    return 0;
+    return set_buf(s, opt, v);
   case SO_RCVLOWAT:
     s->opt.rcvlowat = v < 0 ? INT32_MAX : v ? v : 1;
     return 0;
   case SO_PRIORITY:
-    if ((v < 0 || v > 6) && !net_admin())
+    if ((v < 0 || v > 6) && !net_raw_or_admin())
       return -EPERM;
     s->opt.priority = v;
     return 0;
   case SO_MARK:
-    if (!net_admin())
+    if (!net_raw_or_admin())
       return -EPERM;
     s->opt.mark = (uint32_t)v;
+    return 0;
+  case SO_DEBUG:
+    if (v && !socket_net_admin())
+      return -EACCES;
+    s->opt.debug = v;
     return 0;
   case SO_PEEK_OFF:
     if (!has_peek_off(s))
       return -EOPNOTSUPP;
     s->opt.peek_off = v < 0 ? -1 : v;
-    return 0;
-  case SO_TIMESTAMP:
-  case SO_TIMESTAMP_NEW_K:
-  case SO_TIMESTAMPNS:
-  case SO_TIMESTAMPNS_NEW_K:
-    set_stamp(s, opt, v);
     return 0;
   case SO_TYPE:
   case SO_PROTOCOL:
@@ -173,8 +169,12 @@ int socket_set_generic(struct socket *s, int opt, const void *val, socklen_t len
     return -EINVAL;
   memcpy(&v, val, sizeof v);
   bool *flag = flag_of(s, opt);
-  if (!flag)
-    return set_int(s, opt, v);
+  if (!flag) {
+    r = set_int(s, opt, v);
+    return r == -ENOPROTOOPT ? sockopt_rare_set(s, opt, val, len, v) : r;
+  }
+  if (opt == SO_RCVMARK_K && !net_raw_or_admin())
+    return -EPERM;
   *flag = v;
   return 0;
 }
@@ -227,18 +227,12 @@ static int get_int(struct socket *s, int opt, int *v) {
   case SO_MARK:
     *v = (int)s->opt.mark;
     return 0;
+  case SO_DEBUG:
+    *v = s->opt.debug;
+    return 0;
   case SO_PEEK_OFF:
     *v = s->opt.peek_off;
     return has_peek_off(s) ? 0 : -EOPNOTSUPP;
-  case SO_TIMESTAMP:
-  case SO_TIMESTAMP_NEW_K:
-  case SO_TIMESTAMPNS:
-  case SO_TIMESTAMPNS_NEW_K:
-    *v = get_stamp(s, opt);
-    return 0;
-  case SO_BUSY_POLL:
-    *v = 0;
-    return 0;
   default:
     return -ENOPROTOOPT;
   }
@@ -268,6 +262,8 @@ static int get_generic(struct socket *s, int opt, void *val, socklen_t *len) {
   }
   const bool *flag = flag_of(s, opt);
   int v = flag ? *flag : 0, r = flag ? 0 : get_int(s, opt, &v);
+  if (r == -ENOPROTOOPT)
+    return sockopt_rare_get(s, opt, val, len);
   if (!r)
     give(val, len, &v, sizeof v);
   return r;

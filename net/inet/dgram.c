@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 int dgram_init(struct inet_sock *is) {
@@ -116,7 +117,7 @@ static int take(struct inet_sock *is, int flags, bool nonblock, uint32_t *skip, 
       return 0;
     }
     *out = NULL;
-    if (is->shut_rd)
+    if (is->shut_rd && !nonblock)
       return 0;
     err = nonblock ? -EAGAIN : socket_wait(&is->sock->wq, EPOLLIN, deadline);
     if (err)
@@ -159,7 +160,7 @@ ssize_t dgram_recvmsg(struct socket *s, struct msg_k *m) {
     n = len - skip;
   else if (n < len)
     m->flags |= MSG_TRUNC;
-  ssize_t r = n && pbuf_copy_to_uio(p, skip, m->u, n) != (ssize_t)n ? -EFAULT : flags & MSG_TRUNC ? len : n;
+  ssize_t r = n && pbuf_copy_to_uio(p, skip, m->u, n) != (ssize_t)n ? -EFAULT : (ssize_t)(flags & MSG_TRUNC ? len : n);
   if (r >= 0) {
     fill(is, m, p);
     if (*peek_off >= 0)
@@ -214,7 +215,8 @@ long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg) {
 /* ---- the peer ---- */
 
 bool dgram_dev_ok(const struct inet_sock *is, const struct ip_info *i) {
-  return !is->bound_dev || is->bound_dev == i->dev->ifindex || (i->dev->master && i->dev->master->ifindex == is->bound_dev);
+  return !is->bound_dev || is->bound_dev == i->dev->ifindex ||
+         (i->dev->master && i->dev->master->ifindex == is->bound_dev);
 }
 
 void dgram_disconnect(struct inet_sock *is) {
@@ -244,7 +246,7 @@ static int peer_name(const struct inet_sock *is, const struct sockaddr *a, sockl
     return -EAFNOSUPPORT;
   int err = inet_addr_get(is, a, len, dst, port, scope);
   if (!err && IN6_IS_ADDR_UNSPECIFIED(dst)) /* this host: as BSD has it */
-    *dst = ip_is4(&is->laddr) && is->bound_addr ? ip_from4(htonl(INADDR_LOOPBACK)) : in6addr_loopback;
+    *dst = ip_is4(&is->laddr) ? ip_from4(htonl(INADDR_LOOPBACK)) : in6addr_loopback;
   return err;
 }
 

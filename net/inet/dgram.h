@@ -1,5 +1,6 @@
 /*
- * What the sockets of UDP, raw IP and ping share: a bounded queue of received packets, where a message goes to, waiting.
+ * What the sockets of UDP, raw IP and ping share: a bounded queue of received packets, where a message goes to,
+ * waiting.
  *
  * A queued pbuf begins at what recv(2) gives; its cb is a struct dgram_cb. Nothing here parks but dgram_recvmsg() and
  * the copies from the guest in dgram_payload().
@@ -64,8 +65,8 @@ void dgram_disconnect(struct inet_sock *is);
 int dgram_connect(struct inet_sock *is, const struct sockaddr *a, socklen_t len);
 
 /* dgram_tx.c */
-/* Where a message goes: m->name, or the peer. tx becomes what it is sent with, control messages applied. need_port: 0 is
- * none. 0 or the errors of sendto(2). */
+/* Where a message goes: m->name, or the peer. tx becomes what it is sent with, control messages applied. need_port: 0
+ * is none. 0 or the errors of sendto(2). */
 int dgram_dest(struct inet_sock *is, const struct msg_k *m, bool need_port, struct inet_tx *tx, uint16_t *port);
 /* The route of tx->f; is->route when it is the same as the last one. */
 int dgram_route(struct inet_sock *is, struct inet_tx *tx, struct ip_route *r);

@@ -3,6 +3,7 @@
 #include "../../core/uio.h"
 #include "../stack.h"
 #include "dgram.h"
+#include <linux/rtnetlink.h>
 #include <string.h>
 
 /* ---- where to ---- */
@@ -30,7 +31,7 @@ static int dest_name(const struct inet_sock *is, const struct msg_k *m, struct i
     *flow = ntohl(((const struct sockaddr_in6 *)m->name)->sin6_flowinfo) & 0x0fffffff;
   int err = inet_addr_get(is, m->name, m->name_len, dst, port, scope);
   if (!err && IN6_IS_ADDR_UNSPECIFIED(dst))
-    *dst = in6addr_loopback;
+    *dst = ip_is4(&is->laddr) ? ip_from4(htonl(INADDR_LOOPBACK)) : in6addr_loopback;
   return err;
 }
 

@@ -205,7 +205,7 @@ int inet_opt6_get(struct inet_sock *is, int opt, void *val, socklen_t *len);
 /* Options that are one number: what both versions' tables are made of. */
 struct inet_optdef {
   int opt;
-  uint8_t kind; /* INET_OPT_* */
+  uint8_t kind;  /* INET_OPT_* */
   uint8_t flags; /* INET_OPTF_* */
   int16_t lo, hi;
   uint32_t at; /* offset in struct inet_opts, or the bit */

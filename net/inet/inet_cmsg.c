@@ -1,10 +1,9 @@
-/* Control messages of datagrams, both ways: ip(7), ipv6(7), udp(7), socket(7), RFC 3542. What is sent is parsed from the
- * Sentry's copy; what is received comes in Linux's order. */
+/* Control messages of datagrams, both ways: ip(7), ipv6(7), udp(7), socket(7), RFC 3542. What is sent is parsed from
+ * the Sentry's copy; what is received comes in Linux's order. */
 #include "../../core/errno.h"
 #include "../ip_wire.h"
 #include "inet.h"
 #include <linux/capability.h>
-#include <linux/in.h>
 #include <linux/net_tstamp.h>
 #include <netinet/udp.h>
 #include <string.h>
@@ -13,6 +12,9 @@
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
 #define UDP_GRO 104
+#endif
+#ifndef IP_PROTOCOL
+#define IP_PROTOCOL 52
 #endif
 #define IPV6_FLOWINFO_CMSG 11
 #define SO_TIMESTAMP_NEW_K 63
@@ -327,9 +329,8 @@ static void recv_ip4(const struct inet_sock *is, struct msg_k *m, const struct i
   const struct ip_info *i = &meta->i;
   uint32_t want = is->opt.recv;
   if (want & INET_RECV_PKTINFO) {
-    struct in_pktinfo pi = {.ipi_ifindex = meta->ifindex,
-                            .ipi_spec_dst.s_addr = spec_dst(is, i),
-                            .ipi_addr.s_addr = ip_get4(&i->dst)};
+    struct in_pktinfo pi = {
+        .ipi_ifindex = meta->ifindex, .ipi_spec_dst.s_addr = spec_dst(is, i), .ipi_addr.s_addr = ip_get4(&i->dst)};
     cmsg_append(m, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi);
   }
   if (want & INET_RECV_TTL) {

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define ERR_DATA_MAX 1280  /* of a packet that is kept with its error */
-#define ERR_OVERHEAD 768   /* what an entry is charged beside that, against SO_RCVBUF */
+#define ERR_DATA_MAX 1280 /* of a packet that is kept with its error */
+#define ERR_OVERHEAD 768  /* what an entry is charged beside that, against SO_RCVBUF */
 
 struct inet_err {
   STAILQ_ENTRY(inet_err) link;

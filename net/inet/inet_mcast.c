@@ -237,8 +237,9 @@ static int set4_member(struct inet_sock *is, int opt, const void *val, socklen_t
   if (len < sizeof(struct ip_mreq))
     return -EINVAL;
   memcpy(&m, val, len >= sizeof m ? sizeof m : sizeof(struct ip_mreq));
-  struct req r = {
-      .group = ip_from4(m.imr_multiaddr.s_addr), .ifaddr = m.imr_address, .ifindex = len >= sizeof m ? m.imr_ifindex : 0};
+  struct req r = {.group = ip_from4(m.imr_multiaddr.s_addr),
+                  .ifaddr = m.imr_address,
+                  .ifindex = len >= sizeof m ? m.imr_ifindex : 0};
   if (r.ifindex < 0)
     return -ENODEV;
   return opt == IP_ADD_MEMBERSHIP ? join(is, &r, true) : leave(is, &r);

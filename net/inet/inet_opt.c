@@ -4,13 +4,12 @@
 #include "../../core/task.h"
 #include "inet.h"
 #include <linux/capability.h>
-#include <linux/icmp.h>
-#include <linux/icmpv6.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ICMP_FILTER_OPT 1   /* ICMP_FILTER of SOL_RAW */
 #define ICMPV6_FILTER_OPT 1 /* of SOL_ICMPV6 */
+#define SO_PASSPIDFD_K 76   /* newer than this C library */
 
 void inet_opts_init(struct inet_sock *is) {
   struct inet_opts *o = &is->opt;
@@ -175,8 +174,8 @@ static int set_socket(struct inet_sock *is, int opt, const void *val, socklen_t 
   case SO_DONTROUTE:
     is->route.gen = 0;
     return -ENOPROTOOPT; /* and now the generic ones */
-  case SO_PASSCRED: /* since Linux 6.16: credentials are for families that have them */
-  case SO_PASSPIDFD:
+  case SO_PASSCRED:      /* since Linux 6.16: credentials are for families that have them */
+  case SO_PASSPIDFD_K:
   case SO_PASSSEC:
     return len < sizeof(int) ? -EINVAL : -EOPNOTSUPP;
   default:
@@ -192,7 +191,7 @@ static int get_socket(const struct inet_sock *is, int opt, void *val, socklen_t 
     inet_opt_give(val, len, &is->bound_dev, sizeof is->bound_dev);
     return 0;
   case SO_PASSCRED:
-  case SO_PASSPIDFD:
+  case SO_PASSPIDFD_K:
   case SO_PASSSEC:
     return -EOPNOTSUPP;
   default:

@@ -3,12 +3,17 @@
 #include "../ip_stack.h"
 #include "inet.h"
 #include <linux/capability.h>
-#include <linux/in.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define IP_OPTIONS_MAX 40
 #define TOS_ECN 3
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+#ifndef IP_PROTOCOL
+#define IP_PROTOCOL 52
+#endif
 
 #define BIT(name, bit)                                                                                                 \
   { name, INET_OPT_BIT, 0, 0, 0, bit }
@@ -228,7 +233,7 @@ static int get_int(struct inet_sock *is, int opt, int *v) {
   if (d) {
     *v = inet_optdef_get(is, d);
     if (opt == IP_TTL && *v < 0)
-      *v = ip_net_of(is->ns) ? ip_net_of(is->ns)->sysctl.default_ttl : IPDEFTTL;
+      *v = ip_net_of(is->ns) ? ip_net_of(is->ns)->sysctl.default_ttl : 64;
     return 0;
   }
   switch (opt) {

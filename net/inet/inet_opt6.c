@@ -3,7 +3,6 @@
 #include "../ip_stack.h"
 #include "inet.h"
 #include <linux/capability.h>
-#include <linux/ipv6.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +10,15 @@
 #define IPV6_FLOWINFO_OPT 11
 #define IPV6_FLOWINFO_SEND_OPT 33
 #define MIN_MTU 1280
+
+/* RFC 5014: include/uapi/linux/in6.h has them, this libc does not. */
+#define IPV6_PREFER_SRC_TMP 0x0001
+#define IPV6_PREFER_SRC_PUBLIC 0x0002
+#define IPV6_PREFER_SRC_COA 0x0004
+#define IPV6_PREFER_SRC_CGA 0x0008
+#define IPV6_PREFER_SRC_PUBTMP_DEFAULT 0x0100
+#define IPV6_PREFER_SRC_HOME 0x0400
+#define IPV6_PREFER_SRC_NONCGA 0x0800
 
 #define BIT(name, bit)                                                                                                 \
   { name, INET_OPT_BIT, INET_OPTF_SIZED, 0, 0, bit }
@@ -268,7 +276,7 @@ static int get_int(struct inet_sock *is, int opt, int *v) {
   if (d) {
     *v = inet_optdef_get(is, d);
     if (opt == IPV6_UNICAST_HOPS && *v < 0)
-      *v = ip_net_of(is->ns) ? ip_net_of(is->ns)->sysctl.hop_limit : IPDEFTTL;
+      *v = ip_net_of(is->ns) ? ip_net_of(is->ns)->sysctl.hop_limit : 64;
     return 0;
   }
   switch (opt) {

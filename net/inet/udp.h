@@ -15,5 +15,5 @@ static inline struct udp_mib *udp_mib_of(const struct inet_sock *is, const struc
 }
 int udp_ready(struct inet_sock *is); /* bound to a port and in the table. 0, -EAGAIN */
 ssize_t udp_sendmsg(struct socket *s, struct msg_k *m);
-int udp_push(struct inet_sock *is);     /* send what is corked */
-void udp_uncork(struct inet_sock *is);  /* drop it */
+int udp_push(struct inet_sock *is);    /* send what is corked */
+void udp_uncork(struct inet_sock *is); /* drop it */
