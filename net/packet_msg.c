@@ -1,4 +1,5 @@
 /* Sending and receiving on packet sockets: packet(7). */
+#include "inet/inet.h"
 #include "../core/errno.h"
 #include "../core/task.h"
 #include "../core/timers.h"
@@ -157,16 +158,7 @@ static void append_cmsg(struct msg_k *m, int level, int type, const void *data, 
 }
 
 static void give_control(const struct packet_sock *ps, struct msg_k *m, const struct packet_msg *q) {
-  const struct sock_opts *o = &ps->sock->opt;
-  if (o->timestampns) {
-    struct timespec ts = ns_timespec(q->stamp);
-    append_cmsg(m, SOL_SOCKET, SO_TIMESTAMPNS, &ts, sizeof ts);
-  } else if (o->timestamp) {
-    struct timeval tv = ns_timeval(q->stamp);
-    append_cmsg(m, SOL_SOCKET, SO_TIMESTAMP, &tv, sizeof tv);
-  }
-  if (o->rxq_ovfl && ps->drops)
-    append_cmsg(m, SOL_SOCKET, SO_RXQ_OVFL, &ps->drops, sizeof ps->drops);
+  inet_cmsg_sock(ps->sock, m, q->stamp, ps->drops, 0);
   if (ps->auxdata) {
     struct tpacket_auxdata aux = {
         .tp_status = TP_STATUS_USER | q->status, .tp_len = q->orig_len, .tp_snaplen = q->len, .tp_net = q->net};
