@@ -210,7 +210,7 @@ static struct bridge_port *port_new(struct bridge *br, struct netdev *d) {
 int bridge_add_port(struct netdev *master, struct netdev *d, struct nl_extack *ext) {
   struct bridge *br = bridge_of(master);
   if (d->type != ARPHRD_ETHER || d->addr_len != ETH_ALEN || !station(d->addr))
-    return nl_err(ext, -EINVAL, "Device can not be enslaved to a bridge");
+    return -EINVAL;
   if (netdev_is_bridge(d))
     return nl_err(ext, -ELOOP, "Can not enslave a bridge to a bridge");
   if (d->master || d->ns != master->ns)

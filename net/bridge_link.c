@@ -5,9 +5,6 @@
 #include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>
 #include <arpa/inet.h>
-#pragma weak netdev_apply_newlink
-#pragma weak netdev_parse_link
-#pragma weak netdev_link_ns
 
 #define CSEC (NSEC_PER_SEC / 100) /* USER_HZ, which times are told in */
 

@@ -1,9 +1,6 @@
 /* dummy devices: what is sent is counted and dropped. ip-link(8). */
 #include "../core/errno.h"
 #include "netdev_kind.h"
-#pragma weak netdev_apply_newlink
-#pragma weak netdev_parse_link
-#pragma weak netdev_link_ns
 
 
 static int dummy_xmit(struct netdev *d, struct pbuf *p) {
@@ -11,7 +8,12 @@ static int dummy_xmit(struct netdev *d, struct pbuf *p) {
   return 0;
 }
 
-static const struct netdev_ops dummy_ops = {.kind = "dummy", .xmit = dummy_xmit};
+static int dummy_set_up(struct netdev *d, bool up) {
+  netdev_carrier(d, up);
+  return 0;
+}
+
+static const struct netdev_ops dummy_ops = {.kind = "dummy", .xmit = dummy_xmit, .set_up = dummy_set_up};
 
 static int dummy_newlink(const struct netdev_newlink *n, struct netdev **out) {
   struct netdev *d;
@@ -27,7 +29,6 @@ static int dummy_newlink(const struct netdev_newlink *n, struct netdev **out) {
     netdev_put(d);
     return rc;
   }
-  netdev_carrier(d, true);
   netdev_list(d);
   *out = d;
   return 0;

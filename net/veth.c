@@ -8,9 +8,6 @@
 #include "netdev_kind.h"
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#pragma weak netdev_apply_newlink
-#pragma weak netdev_parse_link
-#pragma weak netdev_link_ns
 
 #define VLAN_TAG 4 /* bytes that a frame may be longer: is_skb_forwardable() */
 
