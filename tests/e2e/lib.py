@@ -240,9 +240,13 @@ def rmtree(path):
 
 
 class Docker:
-    """A dockerd and a containerd of our own: sockets, data, state and pid files in one directory."""
+    """A dockerd and a containerd of our own: sockets, data, state and pid files in one directory. With bridge, its networks and nftables
+    are in a network namespace of their own, which is the host for the containers."""
 
-    def __init__(self):
+    def __init__(self, bridge=False):
+        self.netns = f"rn-docker-{os.getpid()}" if bridge else None
+        if bridge:
+            sh(f"ip netns add {self.netns} && ip -n {self.netns} link set lo up", check=0)
         self.dir = tempfile.mkdtemp(prefix="rn-docker-", dir="/tmp")
         self.env = dict(os.environ, DOCKER_HOST=f"unix://{self.dir}/docker.sock", DOCKER_CONFIG=f"{self.dir}/config")
         for k in ("DOCKER_CONTEXT", "DOCKER_TLS_VERIFY"):
@@ -262,8 +266,8 @@ class Docker:
         self.spawn("containerd", ["containerd", "--config", f"{d}/containerd.toml"])
         wait_for(lambda: os.path.exists(f"{d}/containerd.sock"), "containerd listens", 30)
         self.spawn("dockerd", ["dockerd", "-H", f"unix://{d}/docker.sock", "--data-root", f"{d}/data", "--exec-root", f"{d}/exec",
-                               "--pidfile", f"{d}/docker.pid", "--containerd", f"{d}/containerd.sock", "--bridge", "none",
-                               "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--config-file", f"{d}/daemon.json"]
+                               "--pidfile", f"{d}/docker.pid", "--containerd", f"{d}/containerd.sock", "--config-file", f"{d}/daemon.json"]
+                   + (["--userland-proxy"] if bridge else ["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"])
                    + ([] if RUNTIME_NAME == "runc" else ["--add-runtime", f"{RUNTIME_NAME}={RUNTIME}", "--add-runtime", f"with-seccomp={d}/with-seccomp"]))
         try:
             wait_for(lambda: self("version", timeout=10).returncode == 0, "dockerd answers", 30)
@@ -273,14 +277,22 @@ class Docker:
 
     def spawn(self, name, argv):
         log = open(f"{self.dir}/{name}.log", "wb")
-        self.procs.append(subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+        self.procs.append(subprocess.Popen(self.inside(*argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                                            env=dict(os.environ, PATH=os.environ["PATH"] + ":/usr/sbin:/sbin"), cwd="/"))
+
+    def inside(self, *argv):
+        """The command in the network namespace of dockerd."""
+        return ["nsenter", f"--net=/run/netns/{self.netns}", *argv] if self.netns else list(argv)
+
+    def host(self, command, **kw):
+        """A shell command on what the containers take for the host."""
+        return sh(self.inside("sh", "-c", command), **kw)
 
     def __call__(self, *args, **kw):
         return sh(["docker", *args], env=self.env, **kw)
 
     def run(self, *args, **kw):
-        return self("run", "--runtime", RUNTIME_NAME, "--network", "none", *args, **kw)
+        return self("run", "--runtime", RUNTIME_NAME, *([] if self.netns else ["--network", "none"]), *args, **kw)
 
     def terminal(self, *args, **kw):
         return Terminal(["docker", *args], env=self.env, **kw)
@@ -302,6 +314,8 @@ class Docker:
                 p.kill()
                 p.wait()
         self.procs = []
+        if self.netns:
+            sh(["ip", "netns", "del", self.netns])
         if os.environ.get("KEEP"):
             print("kept", self.dir)
         else:
