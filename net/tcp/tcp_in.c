@@ -409,7 +409,7 @@ void tcp_error(struct tcp_stack *s, const struct ip_error *e, const uint8_t *quo
   if (e->err == EMSGSIZE)
     shrink_path(c, e->mtu);
   else if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECV)
-    e->fatal ? tcp_done(c, e->err) : (void)(c->soft_err = e->err);
+    tcp_done(c, e->err); /* as in Linux: also what RFC 1122 4.2.3.9 calls soft */
   else
     c->soft_err = e->err;
   tcp_release(c);

@@ -446,6 +446,14 @@ START_TEST(icmp) {
   tcp_error(s.h[0].stack, &e, (uint8_t *)&h, 8);
   ck_assert_uint_eq(a->mss, 1000 - 52);
   close_both();
+  sim_init(&s, 8, &plain, false); /* before there is a connection, none is soft */
+  a = sim_connect(&s, 0, 40000, 80);
+  h.seq = htonl(a->snd_una);
+  e = (struct ip_error){.src = s.h[0].addr, .dst = s.h[1].addr, .err = EHOSTUNREACH};
+  tcp_error(s.h[0].stack, &e, (uint8_t *)&h, 8);
+  ck_assert_int_eq(tcp_take_error(a), EHOSTUNREACH);
+  tcp_close(a, -1);
+  end();
 }
 END_TEST
 
