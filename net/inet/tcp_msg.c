@@ -11,13 +11,7 @@
 #define MSG_ZEROCOPY 0x4000000
 #endif
 
-#define SETTLE_MAX (4u << 20) /* no more is copied at a time: net.ipv4.tcp_wmem, tcp_rmem */
-
 /* ---- sending ---- */
-
-static int64_t left_or_never(bool nonblock, int64_t timeo) {
-  return nonblock ? 0 : socket_deadline(timeo);
-}
 
 /* sk_stream_wait_connect(): 0 once there is a connection. The engine says what is wrong if there will be none. */
 static int wait_connected(struct tcp_sock *ts, bool nonblock, int64_t deadline) {
@@ -58,24 +52,27 @@ static int stream_error(int err, int flags) {
   return err == -EPIPE ? socket_broken_pipe(flags) : err;
 }
 
-/* With the lock for writing held, but for waits. */
+/* One go: what there is room for. The buffer is settled first, which may park. */
+static ssize_t send_once(struct tcp_sock *ts, struct uio *u, int flags) {
+  struct tcp_status st;
+  if (!ts->c)
+    return -EPIPE;
+  tcp_status(ts->c, &st);
+  uio_settle(u, u->resid < st.room ? u->resid : st.room);
+  return ts->c ? tcp_send(ts->c, u, flags) : -EPIPE;
+}
+
 static ssize_t send_all(struct tcp_sock *ts, struct uio *u, int flags, bool nonblock, int64_t deadline) {
-  struct socket *s = ts->is->sock;
-  ssize_t done = 0, r = 0;
+  ssize_t done = 0, r;
   do {
-    uio_settle(u, SETTLE_MAX); /* parks, so before the connection is looked at */
-    r = ts->c ? tcp_send(ts->c, u, flags) : -EPIPE;
+    r = send_once(ts, u, flags);
     if (r >= 0) {
       done += r;
       continue;
     }
-    if (r != -EAGAIN)
+    if (r != -EAGAIN || nonblock)
       break;
-    if (nonblock)
-      break;
-    fmutex_unlock(&ts->wr);
-    r = socket_wait(&s->wq, EPOLLOUT, deadline);
-    fmutex_lock(&ts->wr);
+    r = socket_wait(&ts->is->sock->wq, EPOLLOUT, deadline);
     struct tcp_status st = {0};
     if (ts->c)
       tcp_status(ts->c, &st);
@@ -90,7 +87,7 @@ ssize_t tcp_sock_sendmsg(struct socket *s, struct msg_k *m) {
   struct tcp_sock *ts = tcp_sock_of(s);
   int flags = m->flags, err = 0;
   bool nonblock = flags & MSG_DONTWAIT || m->u->nonblock;
-  int64_t deadline = left_or_never(nonblock, s->opt.sndtimeo);
+  int64_t deadline = nonblock ? 0 : socket_deadline(s->opt.sndtimeo);
   if (flags & MSG_FASTOPEN)
     return -EOPNOTSUPP; /* net.ipv4.tcp_fastopen is 0 */
   err = wait_connected(ts, nonblock, deadline);
@@ -102,9 +99,7 @@ ssize_t tcp_sock_sendmsg(struct socket *s, struct msg_k *m) {
     err = -tcp_take_error(ts->c);
     return stream_error(err ? err : -EPIPE, flags);
   }
-  fmutex_lock(&ts->wr);
   ssize_t r = send_all(ts, m->u, flags & (MSG_MORE | MSG_OOB), nonblock, deadline);
-  fmutex_unlock(&ts->wr);
   return r < 0 ? stream_error((int)r, flags) : r;
 }
 
@@ -127,46 +122,51 @@ static ssize_t recv_urgent(struct tcp_sock *ts, struct msg_k *m, int flags) {
   return uio_copy_to(m->u, &byte, 1) == 1 ? 1 : -EFAULT;
 }
 
-/* Is there, after `done` bytes, a reason to come back now? tcp_recvmsg_locked()'s conditions. */
-static bool enough(struct tcp_sock *ts, ssize_t done, bool nonblock) {
+/* What is there, up to the urgent mark. The buffer is settled first, which may park. */
+static ssize_t recv_once(struct tcp_sock *ts, struct uio *u, int flags, uint32_t skip) {
   struct tcp_status st;
   if (!ts->c)
-    return true;
+    return -ENOTCONN;
   tcp_status(ts->c, &st);
-  return done && (nonblock || st.error || st.rd_closed || tcp_at_mark(ts->c) || tcp_state(ts->c) == TCP_CLOSE);
+  if (st.readable)
+    uio_settle(u, u->resid < st.inq ? u->resid : st.inq);
+  return ts->c ? tcp_recv(ts->c, u, flags & (MSG_PEEK | MSG_TRUNC), flags & MSG_PEEK ? skip : 0) : -ENOTCONN;
 }
 
-/* With the lock for reading held, but for waits. */
+/* After `done` bytes, is this all for one call? tcp_recvmsg_locked()'s conditions. */
+static bool enough(struct tcp_sock *ts, size_t done, size_t want, bool nonblock) {
+  struct tcp_status st;
+  if (!ts->c || done >= want)
+    return true;
+  if (!done)
+    return nonblock;
+  tcp_status(ts->c, &st);
+  return nonblock || st.error || st.rd_closed || tcp_at_mark(ts->c) || tcp_state(ts->c) == TCP_CLOSE;
+}
+
 static ssize_t recv_some(struct tcp_sock *ts, struct msg_k *m, int flags, bool nonblock) {
   struct socket *s = ts->is->sock;
-  int64_t deadline = left_or_never(nonblock, s->opt.rcvtimeo);
-  size_t low = (size_t)s->opt.rcvlowat;
+  int64_t deadline = nonblock ? 0 : socket_deadline(s->opt.rcvtimeo);
+  size_t low = (size_t)s->opt.rcvlowat, done = 0;
   size_t want = flags & MSG_WAITALL || low > m->u->resid ? m->u->resid : low;
-  ssize_t done = 0, r;
+  ssize_t r;
   for (;;) {
-    uio_settle(m->u, SETTLE_MAX);
-    if (!ts->c)
-      return done;
-    r = tcp_recv(ts->c, m->u, flags & (MSG_PEEK | MSG_TRUNC), flags & MSG_PEEK ? (uint32_t)done : 0);
+    r = recv_once(ts, m->u, flags, (uint32_t)done);
     if (r > 0)
-      done += r;
-    if ((r < 0 && r != -EAGAIN) || !r || (size_t)done >= (want ? want : 1) || enough(ts, done, nonblock))
+      done += (size_t)r;
+    else if (r != -EAGAIN)
       break;
-    if (nonblock)
+    if (enough(ts, done, want ? want : 1, nonblock))
       break;
-    if (r > 0 && !(flags & MSG_PEEK)) { /* more may be there behind what could not be read in one piece */
-      struct tcp_status st;
-      tcp_status(ts->c, &st);
-      if (st.readable)
-        continue;
-    }
-    fmutex_unlock(&ts->rd);
+    struct tcp_status st;
+    tcp_status(ts->c, &st);
+    if (r > 0 && st.readable > (flags & MSG_PEEK ? done : 0)) /* more behind what one go could not take */
+      continue;
     r = socket_wait(&s->wq, EPOLLIN, deadline);
-    fmutex_lock(&ts->rd);
-    if (r || !ts->c)
+    if (r)
       break;
   }
-  return done ? done : r;
+  return done ? (ssize_t)done : r;
 }
 
 ssize_t tcp_sock_recvmsg(struct socket *s, struct msg_k *m) {
@@ -191,9 +191,7 @@ ssize_t tcp_sock_recvmsg(struct socket *s, struct msg_k *m) {
     if (!st.readable && !st.error)
       return 0;
   }
-  fmutex_lock(&ts->rd);
   ssize_t r = recv_some(ts, m, flags, nonblock);
-  fmutex_unlock(&ts->rd);
   if (r >= 0 && ts->inq)
     tcp_inq_cmsg(ts, m);
   return r;

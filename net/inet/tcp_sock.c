@@ -76,8 +76,6 @@ static int tcp_attach(struct inet_sock *is, struct tcp_conn *c) {
     return -ENOMEM;
   ts->is = is;
   ts->c = c;
-  fmutex_init(&ts->rd);
-  fmutex_init(&ts->wr);
   is->priv = ts;
   LIST_INSERT_HEAD(&is->net->tcp_socks, is, hash_link);
   return 0;
@@ -255,11 +253,7 @@ static int tcp_accept_sock(struct socket *s, bool nonblock, struct socket **out)
 /* connect(AF_UNSPEC), and the end of an attempt that failed: as a fresh socket, still bound if it was. */
 static int disconnect(struct tcp_sock *ts) {
   struct inet_sock *is = ts->is;
-  fmutex_lock(&ts->rd);
-  fmutex_lock(&ts->wr);
   int err = ts->c ? tcp_disconnect(ts->c) : 0;
-  fmutex_unlock(&ts->wr);
-  fmutex_unlock(&ts->rd);
   if (err)
     return err;
   inet_port_unlisten(is);

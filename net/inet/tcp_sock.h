@@ -9,8 +9,8 @@ struct tcp_sock {
   struct tcp_conn *c;   /* NULL only when its namespace's stack is gone */
   uint8_t state;        /* enum tcp_sock_state: Linux's socket.state */
   bool inq;             /* TCP_INQ */
-  /* Held over copies, which may park: nobody else takes from, or adds to, the queue meanwhile. */
-  struct fmutex rd, wr;
+  bool thin_linear, fastopen_no_cookie;
+  int tx_delay, fastopen_qlen;
 };
 static inline struct tcp_sock *tcp_sock_of(const struct socket *s) {
   return inet_of(s)->priv;

@@ -130,6 +130,21 @@ void tcp_status(const struct tcp_conn *c, struct tcp_status *st);
 int tcp_take_error(struct tcp_conn *c);      /* SO_ERROR: positive errno, then 0 */
 int tcp_take_soft_error(struct tcp_conn *c); /* what ICMP said that did not end it */
 void tcp_get_info(const struct tcp_conn *c, struct tcp_info *ti);
+/* TCP_INFO as of Linux 6.1, which libc's header knows the beginning of. */
+struct tcp_info_all {
+  struct tcp_info ti;
+  uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
+  uint32_t segs_out, segs_in, notsent_bytes, min_rtt, data_segs_in, data_segs_out;
+  uint64_t delivery_rate, busy_time, rwnd_limited, sndbuf_limited;
+  uint32_t delivered, delivered_ce;
+  uint64_t bytes_sent, bytes_retrans;
+  uint32_t dsack_dups, reord_seen, rcv_ooopack, snd_wnd;
+};
+void tcp_get_info_all(const struct tcp_conn *c, struct tcp_info_all *ti);
+/* TCP_SAVED_SYN: the headers that the connection began with, once. *len in: the room. -EINVAL: it is too small for
+ * *len. */
+int tcp_saved_syn(struct tcp_conn *c, void *to, uint32_t *len);
+uint32_t tcp_timestamp(const struct tcp_conn *c); /* TCP_TIMESTAMP: what it would put into a segment now */
 /* Everything of the stack, also what has no user any more: /proc/net/tcp, sock_diag. c is NULL for SYN queue entries
  * and TIME-WAIT. */
 struct tcp_entry {
@@ -161,15 +176,16 @@ enum tcp_option {
   TCP_OPT_KEEPCNT,
   TCP_OPT_SYNCNT,
   TCP_OPT_LINGER2,      /* s */
-  TCP_OPT_DEFER_ACCEPT, /* s */
+  TCP_OPT_DEFER_ACCEPT, /* s, rounded up to a time at which SYN-ACKs are sent again */
   TCP_OPT_WINDOW_CLAMP,
   TCP_OPT_QUICKACK,
-  TCP_OPT_USER_TIMEOUT, /* ms */
-  TCP_OPT_NOTSENT_LOWAT,
-  TCP_OPT_OOBINLINE, /* SO_OOBINLINE */
-  TCP_OPT_SNDBUF,    /* bytes, as doubled; locks it against auto-tuning */
+  TCP_OPT_USER_TIMEOUT,  /* ms */
+  TCP_OPT_NOTSENT_LOWAT, /* 0: the setting's, -1: none */
+  TCP_OPT_OOBINLINE,     /* SO_OOBINLINE */
+  TCP_OPT_SNDBUF,        /* bytes, as doubled; locks it against auto-tuning */
   TCP_OPT_RCVBUF,
   TCP_OPT_RCVLOWAT,
+  TCP_OPT_SAVE_SYN, /* 1: headers from IP on, 2: the link's too */
 };
 int tcp_set_option(struct tcp_conn *c, enum tcp_option o, int v);
 int tcp_get_option(const struct tcp_conn *c, enum tcp_option o, int *v);

@@ -16,7 +16,6 @@ struct tcp_conn *tcp_conn_new(struct tcp_stack *s) {
   TAILQ_INIT(&c->segs);
   c->sndbuf = (uint32_t)s->set.wmem[1];
   c->rcvbuf = (uint32_t)s->set.rmem[1];
-  c->notsent_lowat = s->set.notsent_lowat;
   c->rto = TCP_RTO_INIT;
   c->mss_peer = TCP_DEFAULT_MSS;
   c->mss = TCP_DEFAULT_MSS;
@@ -51,6 +50,7 @@ static void conn_free(struct tcp_conn *c) {
   tcp_port_put(s, c->port);
   TAILQ_REMOVE(&s->all, c, all);
   s->nconns--;
+  free(c->saved);
   free(c);
 }
 
@@ -339,6 +339,7 @@ int tcp_disconnect(struct tcp_conn *c) {
   tcp_rq_free(c);
   tcp_port_put(c->s, c->port);
   c->port = NULL;
+  free(c->saved);
   struct tcp_stack *s = c->s;
   struct tcp_conn *fresh = tcp_conn_new(s);
   if (!fresh)
@@ -353,7 +354,7 @@ int tcp_disconnect(struct tcp_conn *c) {
   fresh->sndbuf_lock = c->sndbuf_lock, fresh->rcvbuf_lock = c->rcvbuf_lock;
   fresh->sndbuf = c->sndbuf_lock ? c->sndbuf : fresh->sndbuf;
   fresh->rcvbuf = c->rcvbuf_lock ? c->rcvbuf : fresh->rcvbuf;
-  fresh->flow = c->flow;
+  fresh->flow = c->flow, fresh->save_syn = c->save_syn;
   TAILQ_REMOVE(&s->all, fresh, all);
   TAILQ_REMOVE(&s->all, c, all);
   *c = *fresh;

@@ -31,7 +31,7 @@ void tcp_status(const struct tcp_conn *c, struct tcp_status *st) {
     st->outq = unacked(c);
     st->outq_nsd = unsent(c);
     st->room = c->wr_shut ? 0 : tcp_snd_room(c);
-    int lowat = c->notsent_lowat;
+    int lowat = c->notsent_lowat ? c->notsent_lowat : c->s->set.notsent_lowat;
     st->writable = st->room >= st->outq / 2 && st->room && (lowat < 0 || st->outq_nsd < (uint32_t)lowat);
     if (!st->writable && !c->wr_shut)
       ((struct tcp_conn *)c)->want_write = true; /* who asks wants to be told: SOCK_NOSPACE */
@@ -99,4 +99,30 @@ void tcp_get_info(const struct tcp_conn *c, struct tcp_info *ti) {
   ti->tcpi_rcv_rtt = us(c->srtt);
   ti->tcpi_rcv_space = c->rcvbuf / 2;
   ti->tcpi_total_retrans = c->total_retrans;
+}
+
+void tcp_get_info_all(const struct tcp_conn *c, struct tcp_info_all *a) {
+  *a = (struct tcp_info_all){.pacing_rate = UINT64_MAX, .max_pacing_rate = UINT64_MAX};
+  tcp_get_info(c, &a->ti);
+  if (c->l)
+    return;
+  a->pacing_rate = c->srtt > 0 ? (uint64_t)((double)c->cwnd * 2 * SEC / (double)c->srtt) : UINT64_MAX;
+  a->bytes_acked = c->bytes_acked;
+  a->bytes_received = c->bytes_rcvd;
+  a->segs_out = c->segs_out;
+  a->segs_in = c->segs_in;
+  a->notsent_bytes = unsent(c);
+  a->min_rtt = us(c->min_rtt);
+  a->data_segs_in = c->data_in;
+  a->data_segs_out = c->data_out;
+  a->delivered = c->delivered / c->mss;
+  a->bytes_sent = c->bytes_sent;
+  a->bytes_retrans = c->bytes_retx;
+  a->dsack_dups = c->dsack_dups;
+  a->reord_seen = c->reord_seen;
+  a->snd_wnd = c->snd_wnd;
+}
+
+uint32_t tcp_timestamp(const struct tcp_conn *c) {
+  return tcp_tsval(c);
 }

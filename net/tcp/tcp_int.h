@@ -135,6 +135,10 @@ enum tcp_ca { CA_OPEN, CA_RECOVERY, CA_LOSS };
 
 enum tcp_urg { URG_NONE, URG_AWAITED, URG_HERE, URG_READ };
 
+struct tcp_saved { /* TCP_SAVE_SYN */
+  uint32_t len;
+  uint8_t bytes[];
+};
 struct tcp_req { /* SYN received: half open */
   struct tcp_node n;
   struct tcp_conn *listener; /* borrowed: a listener that ends drops these */
@@ -146,6 +150,7 @@ struct tcp_req { /* SYN received: half open */
   bool ts, sack, ecn, acked;
   uint8_t retrans;
   int64_t sent;
+  struct tcp_saved *saved; /* owned; NULL: none */
 };
 TAILQ_HEAD(tcp_reqs, tcp_req);
 
@@ -229,6 +234,8 @@ struct tcp_conn {
   int64_t last_rx, last_tx_data, last_rx_data, born;
   uint32_t ka_idle, ka_intvl, ka_cnt, user_timeout; /* s, s, n, ms; 0: the settings' */
   int syncnt, linger2, defer_accept;
+  uint8_t save_syn;
+  struct tcp_saved *saved; /* owned */
   bool keepalive;
 
   /* receiving */

@@ -75,6 +75,7 @@ void tcp_req_free(struct tcp_req *q) {
   tcp_alarm(s, &q->n, TCP_NEVER);
   tcp_hash_del(s, &q->n);
   s->nreqs--;
+  free(q->saved);
   free(q);
 }
 
@@ -148,6 +149,35 @@ static void req_init(struct tcp_conn *l, const struct tcp_rx *r, struct tcp_req 
     q->flow.oif = r->i->dev->ifindex;
 }
 
+#define SAVED_MAX 256u /* IPv6 with extension headers, and the link's */
+
+/* TCP_SAVE_SYN: r->p is at the payload now. */
+static struct tcp_saved *save_syn(const struct tcp_conn *l, const struct tcp_rx *r) {
+  const uint8_t *from = l->save_syn == 2 && r->p->mac ? r->p->mac : r->p->net;
+  if (!l->save_syn || !from || r->p->data < from || r->p->data - from > SAVED_MAX)
+    return NULL;
+  uint32_t n = (uint32_t)(r->p->data - from);
+  struct tcp_saved *v = malloc(sizeof *v + n);
+  if (v) {
+    v->len = n;
+    memcpy(v->bytes, from, n);
+  }
+  return v;
+}
+
+int tcp_saved_syn(struct tcp_conn *c, void *to, uint32_t *len) {
+  struct tcp_saved *v = c->saved;
+  uint32_t room = *len;
+  *len = v ? v->len : 0;
+  if (room < *len)
+    return -EINVAL;
+  if (v)
+    memcpy(to, v->bytes, v->len);
+  c->saved = NULL;
+  free(v);
+  return 0;
+}
+
 static void syn_in(struct tcp_conn *l, struct tcp_rx *r) {
   struct tcp_stack *s = l->s;
   struct tcp_req tmp, *q;
@@ -176,7 +206,9 @@ static void syn_in(struct tcp_conn *l, struct tcp_rx *r) {
   if (!(q = malloc(sizeof *q)))
     return;
   *q = tmp;
+  q->saved = save_syn(l, r);
   if (tcp_hash_add(s, &q->n)) {
+    free(q->saved);
     free(q);
     return;
   }
@@ -213,6 +245,7 @@ void tcp_inherit(struct tcp_conn *c, const struct tcp_conn *l) {
   c->nodelay = l->nodelay, c->cork = l->cork, c->mss_user = l->mss_user, c->keepalive = l->keepalive;
   c->ka_idle = l->ka_idle, c->ka_intvl = l->ka_intvl, c->ka_cnt = l->ka_cnt, c->user_timeout = l->user_timeout;
   c->linger2 = l->linger2, c->clamp = l->clamp, c->notsent_lowat = l->notsent_lowat, c->oobinline = l->oobinline;
+  c->syncnt = l->syncnt, c->save_syn = l->save_syn;
   c->cc = l->cc, c->sndbuf = l->sndbuf, c->rcvbuf = l->rcvbuf, c->rcvlowat = l->rcvlowat;
   c->sndbuf_lock = l->sndbuf_lock, c->rcvbuf_lock = l->rcvbuf_lock, c->quickack = l->quickack;
 }
@@ -313,6 +346,8 @@ void tcp_req_input(struct tcp_req *q, struct tcp_rx *r) {
   struct tcp_conn *c = child_new(l, q);
   if (!c)
     return;
+  c->saved = q->saved;
+  q->saved = NULL;
   tcp_req_free(q);
   child_input(l, c, r);
 }

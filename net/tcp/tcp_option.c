@@ -55,6 +55,16 @@ static int set_flag(struct tcp_conn *c, enum tcp_option o, int v) {
   }
 }
 
+/* The time of the first SYN-ACK that is sent again at `secs` or later. */
+static int synack_secs(int secs) {
+  int total = secs > 0 ? 1 : 0, wait = 1;
+  for (int n = 1; total && total < secs && n < 255; n++) {
+    wait = wait * 2 > TCP_RTO_MAX / SEC ? (int)(TCP_RTO_MAX / SEC) : wait * 2;
+    total += wait;
+  }
+  return total;
+}
+
 static int set_value(struct tcp_conn *c, enum tcp_option o, int v) {
   int r;
   switch (o) {
@@ -80,7 +90,7 @@ static int set_value(struct tcp_conn *c, enum tcp_option o, int v) {
     c->linger2 = v < 0 ? -1 : v > 120 ? 120 : v;
     return 0;
   case TCP_OPT_DEFER_ACCEPT:
-    c->defer_accept = v < 0 ? 0 : v;
+    c->defer_accept = synack_secs(v);
     return 0;
   case TCP_OPT_WINDOW_CLAMP:
     if (!v && c->state != TCP_CLOSE)
@@ -92,6 +102,11 @@ static int set_value(struct tcp_conn *c, enum tcp_option o, int v) {
   case TCP_OPT_NOTSENT_LOWAT:
     c->notsent_lowat = v;
     tcp_event(c, TCP_EV_WRITE);
+    return 0;
+  case TCP_OPT_SAVE_SYN:
+    if (v < 0 || v > 2)
+      return -EINVAL;
+    c->save_syn = (uint8_t)v;
     return 0;
   case TCP_OPT_RCVLOWAT:
     c->rcvlowat = v < 0 ? INT32_MAX : v ? (uint32_t)v : 1;
@@ -165,6 +180,9 @@ int tcp_get_option(const struct tcp_conn *c, enum tcp_option o, int *v) {
     break;
   case TCP_OPT_RCVBUF:
     *v = (int)c->rcvbuf;
+    break;
+  case TCP_OPT_SAVE_SYN:
+    *v = c->save_syn;
     break;
   case TCP_OPT_RCVLOWAT:
     *v = (int)c->rcvlowat;
