@@ -332,6 +332,8 @@ void tcp_close(struct tcp_conn *c, int linger) {
 }
 
 int tcp_disconnect(struct tcp_conn *c) {
+  bool cut = c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECV || c->state == TCP_ESTABLISHED ||
+             c->state == TCP_CLOSE_WAIT || c->state == TCP_FIN_WAIT1 || c->state == TCP_FIN_WAIT2;
   if (c->state == TCP_LISTEN)
     tcp_done(c, 0);
   else if (c->state != TCP_CLOSE)
@@ -365,6 +367,7 @@ int tcp_disconnect(struct tcp_conn *c) {
   TAILQ_INSERT_TAIL(&s->all, c, all);
   s->nconns--;
   free(fresh);
+  c->err = cut ? ECONNRESET : 0; /* the next call is told, as in Linux */
   return 0;
 }
 

@@ -33,7 +33,10 @@ static void calls(int fd) {
   SHOW(read(fd, &c, 0));
   SHOW(send(fd, &c, 1, MSG_DONTWAIT | MSG_NOSIGNAL));
   SHOW(send(fd, &c, 0, MSG_DONTWAIT | MSG_NOSIGNAL));
+  int flags = fcntl(fd, F_GETFL);
+  MUST(fcntl(fd, F_SETFL, flags | O_NONBLOCK));
   SHOW(accept4(fd, NULL, NULL, SOCK_NONBLOCK));
+  MUST(fcntl(fd, F_SETFL, flags));
   SHOW(getsockopt(fd, SOL_SOCKET, SO_ERROR, &v, &n));
   say("  SO_ERROR %s", ename(v));
   SHOW(ioctl(fd, FIONREAD, &v));
@@ -46,6 +49,7 @@ static int fresh(int flags) {
 }
 
 int main(void) {
+  alarm(10);
   struct sockaddr_in any = {.sin_family = AF_UNSPEC};
   socklen_t n = sizeof to;
   signal(SIGPIPE, SIG_IGN);
