@@ -157,12 +157,15 @@ static bool addr_ok(const struct ip_ifaddr *a) {
          a->valid_lft;
 }
 
+/* IPv4 before IPv6; its primary ones before the others; IPv6 by scope, the widest and then the newest first. */
 static void list_insert(struct ip_dev *i, struct ip_addr_node *n) {
   struct ip_addr_node *at;
   bool v6 = !ip_is4(&n->a.addr);
   TAILQ_FOREACH(at, &i->addrs, link) {
     bool at6 = !ip_is4(&at->a.addr);
-    if (v6 != at6 ? at6 : !v6 && (at->a.flags & IFA_F_SECONDARY) && !(n->a.flags & IFA_F_SECONDARY)) {
+    bool here = v6 ? ip_scope_of(&n->a.addr) <= ip_scope_of(&at->a.addr)
+                   : (at->a.flags & IFA_F_SECONDARY) && !(n->a.flags & IFA_F_SECONDARY);
+    if (v6 != at6 ? at6 : here) {
       TAILQ_INSERT_BEFORE(at, n, link);
       return;
     }
@@ -223,6 +226,11 @@ int ip_addr_add(struct netdev *d, const struct ip_ifaddr *given) {
   return 0;
 }
 
+static bool has_ip4(const struct ip_dev *i) {
+  const struct ip_addr_node *n = TAILQ_FIRST(&i->addrs);
+  return n && ip_is4(&n->a.addr);
+}
+
 static void remove_one(struct ip_dev *i, struct ip_addr_node *n) {
   struct ip_ifaddr a = n->a;
   if (i->up)
@@ -231,6 +239,8 @@ static void remove_one(struct ip_dev *i, struct ip_addr_node *n) {
   i->naddrs--;
   join_solicited(i, n, false);
   free(n);
+  if (ip_is4(&a.addr))
+    ip_route_addr_gone(ip_net_of(i->dev->ns), i->dev->ifindex, &a.addr, !has_ip4(i));
   ip_route_changed(ip_net_of(i->dev->ns));
   if (ip_event_addr)
     ip_event_addr(i->dev, &a, false);

@@ -186,6 +186,8 @@ const struct ip_rt_entry *ip_route_find(struct ip_net *n, uint32_t table, const 
 int ip_route_resolve(struct ip_net *n, const struct in6_addr *dst, uint8_t tos, int oif, const struct ip_rt_entry **e);
 uint8_t ip_local_type(struct ip_net *n, const struct in6_addr *a); /* RTN_LOCAL, _BROADCAST, _MULTICAST, _UNICAST */
 void ip_route_dev_gone(struct ip_net *n, int ifindex, bool down);
+/* An IPv4 address went, the device's last one: what was sent from it, or by the device, is routed no more. */
+void ip_route_addr_gone(struct ip_net *n, int ifindex, const struct in6_addr *addr, bool last);
 void ip_route_changed(struct ip_net *n);
 int ip_route_del_exact(struct ip_net *n, const struct ip_rt_entry *e);
 

@@ -65,6 +65,7 @@ struct netdev {
   void *taps;        /* net/packet.c's: packet sockets that see its frames */
   unsigned backlog;  /* packets of netdev_backlog() that are to be received here */
   bool flush_due, listed;
+  bool was_up; /* … once: its queue is "noqueue" then, not "noop" */
 };
 
 /* What happens to a device; every subsystem in the table of stack.c hears of it, after the fact. */

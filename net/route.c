@@ -408,6 +408,24 @@ void ip_route_dev_gone(struct ip_net *n, int ifindex, bool down) {
   ip_route_changed(n);
 }
 
+struct addr_gone {
+  int ifindex;
+  const struct in6_addr *addr;
+  bool last;
+};
+static int of_addr(void *arg, const struct ip_rt_entry *e) {
+  const struct addr_gone *g = arg;
+  return ip_same(&e->prefsrc, g->addr) || (g->last && e->oif == g->ifindex);
+}
+
+/* fib_sync_down_addr() and fib_disable_ip() of Linux: nothing is said of what goes. */
+void ip_route_addr_gone(struct ip_net *n, int ifindex, const struct in6_addr *addr, bool last) {
+  struct addr_gone g = {ifindex, addr, last};
+  if (n)
+    walk(n, 0, of_addr, &g, false);
+  ip_route_changed(n);
+}
+
 void ip_route_init(struct ip_net *n) {
   for (int v = 0; v < 2; v++)
     for (unsigned b = 0; b < ROUTE_BUCKETS; b++)

@@ -240,7 +240,7 @@ static int new_addr(struct nl_req *r) {
     return modify(d, n, &a);
   rc = ip_addr_add(d, &a);
   if (rc == -EEXIST)
-    nl_err(&r->ext, rc, family == AF_INET ? "ipv4: Address already assigned" : "address already assigned");
+    nl_err(&r->ext, rc, family == AF_INET ? "ipv4: Address already assigned" : "ipv6: address already assigned");
   else if (rc == -EACCES)
     nl_err(&r->ext, rc, "ipv6: IPv6 is disabled on this device");
   return rc;

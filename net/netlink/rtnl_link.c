@@ -135,7 +135,7 @@ void rtnl_fill_link(struct nlbuf *b, const struct netdev *d, uint16_t type, uint
   nla_nest_end(b, nest);
   put_kind(b, d);
   put_peer(b, d);
-  nla_put_str(b, IFLA_QDISC, d->flags & IFF_UP ? "noqueue" : "noop");
+  nla_put_str(b, IFLA_QDISC, d->was_up ? "noqueue" : "noop");
   nest = nla_nest(b, IFLA_AF_SPEC);
   rtnl_put_af_spec(b, d);
   nla_nest_end(b, nest);
@@ -169,6 +169,7 @@ void rtnetlink_netdev_event(struct netdev *d, enum netdev_event ev) {
   if (!n)
     return;
   n->gen[NL_GEN_LINK]++;
+  d->was_up |= ev == NETDEV_UP;
   switch (ev) {
   case NETDEV_REGISTER:
     rtnl_link_told(d, RTM_NEWLINK, UINT32_MAX);

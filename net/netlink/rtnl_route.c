@@ -22,7 +22,12 @@ static void put_metrics(struct nlbuf *b, const struct ip_rt_entry *e) {
   nla_nest_end(b, at);
 }
 
-static struct rtmsg header_of(const struct ip_rt_entry *e) {
+static bool link_down(const struct net_namespace *ns, const struct ip_rt_entry *e) {
+  const struct netdev *d = e->oif ? netdev_by_index_borrow((struct net_namespace *)ns, e->oif) : NULL;
+  return d && !(d->flags & IFF_LOWER_UP) && !(d->flags & IFF_LOOPBACK);
+}
+
+static struct rtmsg header_of(const struct net_namespace *ns, const struct ip_rt_entry *e) {
   return (struct rtmsg){.rtm_family = e->family,
                         .rtm_dst_len = e->prefix,
                         .rtm_tos = e->tos,
@@ -30,7 +35,7 @@ static struct rtmsg header_of(const struct ip_rt_entry *e) {
                         .rtm_protocol = e->protocol,
                         .rtm_scope = e->scope,
                         .rtm_type = e->type,
-                        .rtm_flags = e->flags & RTNH_F_ONLINK};
+                        .rtm_flags = (e->flags & RTNH_F_ONLINK) | (link_down(ns, e) ? RTNH_F_LINKDOWN : 0)};
 }
 
 static void put4(struct nlbuf *b, const struct ip_rt_entry *e) {
@@ -64,7 +69,7 @@ static int lo_index(const struct net_namespace *ns) {
 
 static void fill(struct nlbuf *b, const struct net_namespace *ns, const struct ip_rt_entry *e, uint16_t type,
                  uint16_t flags, uint32_t pid, uint32_t seq) {
-  struct rtmsg m = header_of(e);
+  struct rtmsg m = header_of(ns, e);
   size_t at = nlb_begin(b, type, flags, pid, seq, &m, sizeof m);
   nla_put_u32(b, RTA_TABLE, e->table);
   if (e->prefix)
@@ -311,8 +316,6 @@ static int build(struct nl_req *r, struct ip_rt_entry *e) {
     return nl_err(&r->ext, -EINVAL, "Invalid route type");
   if (m->rtm_src_len || (tb[RTA_SRC] && family == AF_INET6))
     return nl_err(&r->ext, -EINVAL, "Source routing is not supported");
-  if (m->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
-    return nl_err(&r->ext, -EINVAL, "Invalid rtm_flags - can not contain DEAD or LINKDOWN");
   e->dst = e->gateway = e->prefsrc = family == AF_INET ? ip_from4(0) : in6addr_any;
   if ((rc = refused(r, tb)) || (rc = get_rt_addr(tb[RTA_DST], family, &e->dst)) ||
       (rc = get_rt_addr(tb[RTA_GATEWAY], family, &e->gateway)) ||
@@ -329,10 +332,16 @@ static bool rejects(uint8_t type) {
   return type == RTN_BLACKHOLE || type == RTN_UNREACHABLE || type == RTN_PROHIBIT || type == RTN_THROW;
 }
 
+static bool ip_prefix_only(const struct ip_rt_entry *e) {
+  return e->prefix >= 32 || !(ntohl(ip_get4(&e->dst)) & (UINT32_MAX >> e->prefix));
+}
+
 static const char *why(const struct ip_rt_entry *e, int rc) {
   bool gw = !ip_is_any(&e->gateway), v4 = e->family == AF_INET;
   if (rc == -ENETUNREACH && gw && v4)
     return "Nexthop has invalid gateway";
+  if (rc == -EINVAL && v4 && !ip_prefix_only(e))
+    return "Invalid prefix for given prefix length";
   if (rc == -EINVAL && !ip_is_any(&e->prefsrc) && !gw)
     return v4 ? "Invalid prefsrc address" : "Invalid source address";
   if (rc == -ENETDOWN)
@@ -345,6 +354,8 @@ static int new_route(struct nl_req *r) {
   int rc = build(r, &e);
   if (rc)
     return rc;
+  if (((const struct rtmsg *)nl_body(r))->rtm_flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN))
+    return nl_err(&r->ext, -EINVAL, "Invalid rtm_flags - can not contain DEAD or LINKDOWN");
   if (e.family == AF_INET6 && rejects(e.type))
     e.oif = 0; /* Linux shows it on lo */
   if (e.family == AF_INET && e.scope == RT_SCOPE_NOWHERE)
@@ -409,7 +420,7 @@ static void fill_got4(struct nlbuf *b, const struct nl_req *r, const struct ip_r
 }
 
 static void fill_got6(struct nlbuf *b, const struct nl_req *r, const struct ip_rt_entry *e, const struct ip_flow *f) {
-  struct rtmsg m = header_of(e);
+  struct rtmsg m = header_of(r->ns, e);
   m.rtm_dst_len = m.rtm_src_len = 128;
   size_t at = nlb_begin(b, RTM_NEWROUTE, 0, r->nk->portid, r->h->nlmsg_seq, &m, sizeof m);
   nla_put_u32(b, RTA_TABLE, e->table);
