@@ -1,6 +1,7 @@
 /* Making a container: state, terminal, cgroups, sandbox, hooks; and undoing all of it if one fails. */
 #include "cmd.h"
 #include "hooks.h"
+#include "netsetup.h"
 #include "spec_json.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,8 @@ static int check_spec(const struct making *m, struct err *e) {
   if (m->spec->ns[OCI_NS_USER].present && !cgroup_rootless() && !m->spec->ns[OCI_NS_USER].path && m->spec->nuidmap &&
       m->spec->uidmap[0].host != 0)
     return err_set(e, "linux.uidMappings: mapping container ids to other host ids is not supported");
+  if (strcmp(m->g->network, "none") && !m->a->start_now && netsetup_check_namespace(&m->spec->ns[OCI_NS_NETWORK], e))
+    return -1;
   return check_terminal(m, e);
 }
 
@@ -95,7 +98,7 @@ static void describe(struct making *m) {
   json_object_set_new(st, "owner", json_string(""));
   /* `delete --force` comes without --systemd-cgroup, and without the bundle: all it needs is here. */
   json_object_set_new(st, "systemdCgroup", json_boolean(m->g->systemd_cgroup));
-  json_object_set_new(st, "network", json_string(m->g->network));
+  json_object_set_new(st, "network", json_string(netsetup_only_holds(m->spec) ? "none" : m->g->network));
   json_object_set_new(st, "cgroups", cgroup_to_json(&m->cg));
   if (m->spec->annotations)
     json_object_set(st, "annotations", m->spec->annotations);

@@ -164,14 +164,12 @@ static int take_addresses(struct setup *s, int why, struct err *e) {
 static int make_deaf(struct setup *s, bool dns, struct err *e) {
   char other[128];
   int hold = -1, rc = netsetup_silence(s->links, s->c->id, dns, &hold);
-  if (rc && rc != -EEXIST && dns)
-    rc = netsetup_silence(s->links, s->c->id, false, &hold);
-  if (rc == -EEXIST) {
-    netsetup_silenced_by(other, sizeof other);
+  if (rc && netsetup_silenced_by(other, sizeof other))
     return err_set(
         e, "network interface %s is in use by the sandbox of container %s: a network namespace cannot be shared",
         name_of(json_array_get(s->links, 0)), other);
-  }
+  if (rc && dns)
+    rc = netsetup_silence(s->links, s->c->id, false, &hold);
   if (rc)
     return take_addresses(s, -rc, e);
   s->fds[s->nfds++] = hold;
@@ -226,6 +224,13 @@ static int child(struct setup *s, int sock) {
   if (rc)
     say(s->tell, 'E', e.msg);
   return rc ? 1 : 0;
+}
+
+int netsetup_check_namespace(const struct oci_namespace *n, struct err *e) {
+  if (n->present && (!n->path || !(same_file(n->path, "/proc/self/ns/net") || same_file(n->path, "/proc/1/ns/net"))))
+    return 0;
+  return err_set(e, "linux.namespaces: the host's network cannot be used by a sandbox: give the container a network of "
+                    "its own, or run it with --network none");
 }
 
 int netsetup_start(struct container *c, int sock, char *warning, size_t cap, struct err *e) {

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "error.h"
+#include "spec.h"
 #include "state.h"
 #include <jansson.h>
 #include <stdbool.h>
@@ -31,6 +32,8 @@
  * stack is deaf as long as it is); with "dns" the socket of net/dns_relay.h.
  */
 int netsetup_start(struct container *c, int sock, char *warning, size_t cap, struct err *e);
+/* At `create`: -1 with *e if that is the network namespace of the host, or of the caller. */
+int netsetup_check_namespace(const struct oci_namespace *n, struct err *e);
 /* The opposite, where the namespace outlives the container: the host's stack gets its addresses back, if they had to be
  * taken off. A filter goes by itself when the Sentry ends. */
 void netsetup_undo(struct container *c, const char *ns_path);
@@ -41,11 +44,13 @@ json_t *netsetup_read(struct err *e);    /* the object above; NULL and *e */
 void netsetup_take_addrs(json_t *links); /* off these interfaces, where nothing better silences the host's stack */
 /* netsetup_give.c: addresses and routes of such an object that are missing now. */
 int netsetup_give_addrs(json_t *network, struct err *e);
+/* Is this a container that only holds a pod's namespaces open? It needs no network: the pod's other container gets it. */
+bool netsetup_only_holds(const struct oci_spec *s);
 /* netsetup_alone.c: -1 with *e naming a process, not of our sandbox P, that lives in this network namespace too and
  * would be cut off. */
 int netsetup_check_alone(pid_t p, struct err *e);
 /* netsetup_silence.c: drop what comes in on these interfaces before the host's stack sees it; packet sockets do see it.
  * answers: all but the answers to what dockerd's DNS server asks. `id` is remembered. Lasts until *hold is closed. 0,
- * -EEXIST: another sandbox has done it, -errno. */
+ * or -errno. */
 int netsetup_silence(json_t *links, const char *id, bool answers, int *hold);
-void netsetup_silenced_by(char *id, size_t cap);
+bool netsetup_silenced_by(char *id, size_t cap); /* false: nobody has done it */

@@ -32,11 +32,11 @@ static void read_comm(const char *pid, char *comm, size_t cap) {
 /* What only keeps a pod's namespaces open, and sandboxes of ours: those that use the interfaces have said so by other
  * means (netsetup_silence.c). */
 static bool harmless(const char *comm) {
-  static const char *const names[] = {"pause", "catatonit", "conmon", "runsc-notify-mo", "runsc-notify-dn"};
+  static const char *const names[] = {"pause", "catatonit", "conmon"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (!strcmp(comm, names[i]))
       return true;
-  return false;
+  return !strncmp(comm, "runsc-notify-", 13);
 }
 
 int netsetup_check_alone(pid_t p, struct err *e) {
@@ -57,4 +57,23 @@ int netsetup_check_alone(pid_t p, struct err *e) {
   if (d)
     closedir(d);
   return rc;
+}
+
+static bool annotated_as_pod(json_t *annotations) {
+  static const char *const keys[] = {"io.kubernetes.cri-o.ContainerType", "io.kubernetes.cri.container-type"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const char *v = json_string_value(json_object_get(annotations, keys[i]));
+    if (v && !strcmp(v, "sandbox"))
+      return true;
+  }
+  return false;
+}
+
+/* podman says it only with its program: "catatonit -P". */
+bool netsetup_only_holds(const struct oci_spec *s) {
+  const struct oci_strv *a = &s->process.args;
+  const char *name = a->n ? strrchr(a->v[0], '/') : NULL;
+  name = name ? name + 1 : a->n ? a->v[0] : "";
+  return annotated_as_pod(s->annotations) || (a->n == 1 && !strcmp(name, "pause")) ||
+         (a->n == 2 && !strcmp(name, "catatonit") && !strcmp(a->v[1], "-P"));
 }

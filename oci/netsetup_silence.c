@@ -211,25 +211,28 @@ static void read_comment(const struct nlmsghdr *h, char *id, size_t cap) {
   struct nlattr *a = nlmsg_find_attr((struct nlmsghdr *)h, (int)sizeof(struct nfgenmsg), NFTA_TABLE_USERDATA);
   const char *u = a ? nla_data(a) : NULL;
   int len = a ? nla_len(a) : 0;
+  snprintf(id, cap, "unknown");
   if (len > 2 && u[0] == COMMENT && (uint8_t)u[1] + 2 <= len)
     snprintf(id, cap, "%.*s", (uint8_t)u[1], u + 2);
 }
 
-void netsetup_silenced_by(char *id, size_t cap) {
+bool netsetup_silenced_by(char *id, size_t cap) {
   struct nft_batch b = {.seq = 1};
   char buf[4096];
+  bool found = false;
   int sock = open_netfilter();
   struct nl_msg *m = sock >= 0 ? nft_message(&b, NFT_MSG_GETTABLE, 0, NFPROTO_NETDEV) : NULL;
-  snprintf(id, cap, "unknown");
   if (m && !nla_put_string(m, NFTA_TABLE_NAME, TABLE) &&
       send(sock, nlmsg_hdr(m), nlmsg_hdr(m)->nlmsg_len, 0) == (ssize_t)nlmsg_hdr(m)->nlmsg_len) {
     ssize_t n = recv(sock, buf, sizeof buf, MSG_DONTWAIT);
     const struct nlmsghdr *h = (struct nlmsghdr *)buf;
-    if (n > 0 && NLMSG_OK(h, (unsigned)n) && h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE))
+    found = n > 0 && NLMSG_OK(h, (unsigned)n) && h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE);
+    if (found)
       read_comment(h, id, cap);
   }
   if (m)
     nlmsg_free(m);
   if (sock >= 0)
     close(sock);
+  return found;
 }
