@@ -1,7 +1,7 @@
 #!/bin/bash
 # Every test:  sudo ./test.sh [--all] [--only LAYER]... [--runtime runc] [-v]
 #   --all          the long ones too
-#   --only LAYER   one of: unit guest guest-asan hostile cpython net docker network programs stress podman lifecycle leaks docs
+#   --only LAYER   one of: unit guest guest-asan hostile cpython net docker network programs stress podman lifecycle leaks net-hostile docs
 # Each failed test is shown with what it printed; what was skipped is listed with the reason. Ends with the plain line
 # `N passed, N failed`; exit status 1 if anything failed.
 set -u
@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#layers[@]} -gt 0 ] || layers=(unit guest cpython hostile lifecycle leaks net docker network programs stress podman docs guest-asan)
+[ ${#layers[@]} -gt 0 ] || layers=(unit guest cpython hostile lifecycle leaks net-hostile net docker network programs stress podman docs guest-asan)
 if [ "$(id -u)" != 0 ]; then
   exec sudo -E "$0" $all $verbose "${layers[@]/#/--only=}"
 fi
@@ -88,6 +88,7 @@ run_programs() { limit 3600 tests/e2e/programs_test.py --results "$results" $all
 run_stress() { limit 3600 tests/e2e/stress_test.py --results "$results" $all $verbose; }
 run_podman() { limit 900 tests/e2e/podman_test.py --results "$results" $all $verbose; }
 run_lifecycle() { limit 1200 tests/e2e/lifecycle_test.py --results "$results" $all $verbose; }
+run_net_hostile() { limit 900 tests/net/hostile_test.py --results "$results" $all $verbose; }
 run_leaks() { limit 600 tests/leaks/leak_test.py --results "$results" $all $verbose; }
 run_docs() {
   if build/runsc-notify syscalls --format markdown | diff -q - docs/syscalls.md >/dev/null; then
@@ -109,7 +110,7 @@ run_docs() {
 }
 
 needs_release=
-for l in guest guest-asan hostile cpython lifecycle leaks net docker network programs stress podman docs; do wants $l && needs_release=1; done
+for l in guest guest-asan hostile cpython lifecycle leaks net-hostile net docker network programs stress podman docs; do wants $l && needs_release=1; done
 release_ok=1
 [ -z "$needs_release" ] || build release build runsc-notify guest hostile leaks || release_ok=
 if wants unit || wants guest-asan; then
@@ -122,7 +123,7 @@ for l in "${layers[@]}"; do
     continue
   fi
   case $l in
-  unit | guest | hostile | cpython | net | docker | network | programs | stress | podman | lifecycle | leaks | docs | guest-asan) ;;
+  unit | guest | hostile | cpython | net | docker | network | programs | stress | podman | lifecycle | leaks | net-hostile | docs | guest-asan) ;;
   *) echo "no such layer: $l" >&2 && verdict FAIL "$l" unknown && continue ;;
   esac
   before=$(wc -l <"$results")

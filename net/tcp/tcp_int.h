@@ -40,7 +40,7 @@ static inline uint32_t u32_max(uint32_t a, uint32_t b) {
   return a > b ? a : b;
 }
 
-struct tcp_hdr { /* on the wire */
+struct __attribute__((packed)) tcp_hdr { /* on the wire; frames do not align it */
   uint16_t sport, dport;
   uint32_t seq, ack;
   uint8_t off, flags;
