@@ -127,9 +127,10 @@ ssize_t tcp_send(struct tcp_conn *c, struct uio *u, int flags) {
       break;
     }
     uint32_t n = u32_min(room, (uint32_t)(k->store->bytes + k->store->cap - (k->data + k->len)));
-    ssize_t got = uio_copy_from(u, k->data + k->len, u->resid < n ? u->resid : n);
-    if (got <= 0) {
-      r = got ? (int)got : -EFAULT;
+    n = u->resid < n ? (uint32_t)u->resid : n;
+    ssize_t got = uio_copy_from(u, k->data + k->len, n);
+    if (got != (ssize_t)n) { /* as Linux: all of a piece or nothing */
+      r = -EFAULT;
       break;
     }
     k->len += (uint32_t)got;
@@ -513,19 +514,22 @@ static void window_update(struct tcp_conn *c) {
   if (!tcp_synchronized(c) || c->fin_rcvd)
     return;
   uint32_t now = seq_lt(c->rcv_nxt, c->rcv_adv) ? c->rcv_adv - c->rcv_nxt : 0, then = tcp_rcv_window(c);
-  bool owed = c->ack_due && c->rcv_bytes == 0 && !c->pingpong && c->t_delack != TCP_NEVER && c->ack_due > 1;
+  /* All is read, and no answer is likely to carry the acknowledgement: the sender may be waiting for it (Nagle). */
+  bool owed = c->ack_due && c->rcv_bytes == 0 && !c->pingpong && c->t_delack != TCP_NEVER;
   if (owed ||
       (then > now && (then - now >= c->rcvbuf / 4 || (now < c->mss * 2 && then - now >= c->mss) || then >= 2 * now)))
     tcp_send_ack(c);
 }
 
 static ssize_t nothing_to_read(struct tcp_conn *c) {
+  if (c->fin_rcvd) /* an error after the end is for those who send */
+    return 0;
   if (c->err) {
     int e = c->err;
     c->err = 0;
     return -e;
   }
-  if (c->fin_rcvd || c->rd_shut)
+  if (c->rd_shut)
     return 0;
   if (c->state == TCP_LISTEN)
     return -ENOTCONN;
@@ -543,8 +547,7 @@ ssize_t tcp_recv(struct tcp_conn *c, struct uio *u, int flags, uint32_t skip) {
   if (urg == skip && !c->oobinline) { /* the urgent byte is not part of the stream */
     if (!(flags & MSG_PEEK)) {
       consume(c, 1);
-      if (c->urg_state == URG_READ)
-        c->urg_state = URG_NONE;
+      c->urg_state = URG_NONE; /* taken or not */
       urg = UINT32_MAX;
     } else {
       skip++;
@@ -564,6 +567,8 @@ ssize_t tcp_recv(struct tcp_conn *c, struct uio *u, int flags, uint32_t skip) {
   if (!n)
     return 0;
   ssize_t r = copy_out(c, u, skip, n, flags);
+  if (r < (ssize_t)n)
+    return -EFAULT; /* nothing is lost */
   if (r > 0 && !(flags & MSG_PEEK)) {
     tcp_hold(c);
     consume(c, (uint32_t)r);
