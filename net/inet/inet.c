@@ -9,17 +9,7 @@
 
 #define IPPROTO_LAST 263 /* IPPROTO_MAX of Linux */
 
-/* A protocol whose file is not there yet is one that is not built in. */
-#pragma weak inet_proto_udp
-#pragma weak inet_proto_udplite
-#pragma weak inet_proto_raw
-#pragma weak inet_proto_ping4
-#pragma weak inet_proto_ping6
-#pragma weak inet_opts_init
-#pragma weak inet_opts_fini
-#pragma weak inet_err_flush
-#pragma weak inet_mcast_flush
-#pragma weak inet_mcast_dev_gone
+#pragma weak inet_proto_udplite /* a protocol whose file is not there yet is one that is not built in */
 
 /* ---- socket(2) ---- */
 
@@ -69,18 +59,6 @@ struct inet_sock *inet_sock_new(struct socket *s, struct net_namespace *ns, cons
   return is;
 }
 
-static void opts_begin(struct inet_sock *is) {
-  struct inet_opts *o = &is->opt;
-  if (inet_opts_init) {
-    inet_opts_init(is);
-    return;
-  }
-  o->tclass = o->ttl = o->hoplimit = o->mc_hops = o->csum_offset = -1;
-  o->mc_ttl = 1;
-  o->pmtudisc[0] = o->pmtudisc[1] = IP_PMTUDISC_WANT;
-  o->mc_loop[0] = o->mc_loop[1] = o->mc_all[0] = o->mc_all[1] = true;
-}
-
 static int create(struct socket *s, int protocol) {
   const struct inet_proto *p;
   struct net_namespace *ns = net_current_ns_borrow();
@@ -96,7 +74,7 @@ static int create(struct socket *s, int protocol) {
   s->protocol = protocol;
   s->opt.rcvbuf = is->net->sysctl.rmem_default;
   s->opt.sndbuf = is->net->sysctl.wmem_default;
-  opts_begin(is);
+  inet_opts_init(is);
   is->opt.v6only = s->family == AF_INET6 && is->net->sysctl.bindv6only;
   err = p->init ? p->init(is) : 0;
   if (err) {
@@ -117,13 +95,10 @@ int inet6_create(struct socket *s, int protocol) {
 }
 
 void inet_release(struct inet_sock *is) {
-  if (inet_mcast_flush)
-    inet_mcast_flush(is);
-  if (inet_err_flush)
-    inet_err_flush(is);
+  inet_mcast_flush(is);
+  inet_err_flush(is);
   inet_port_release(is);
-  if (inet_opts_fini)
-    inet_opts_fini(is);
+  inet_opts_fini(is);
   ns_put(&is->ns->ns);
   free(is);
 }
@@ -285,8 +260,7 @@ void inet_stack_fini(struct net_stack *st) {
 static void forget_dev(struct inet_sock *is, const struct netdev *d) {
   if (is->route.dev == d)
     is->route = (struct ip_route){0};
-  if (inet_mcast_dev_gone)
-    inet_mcast_dev_gone(is, d->ifindex);
+  inet_mcast_dev_gone(is, d->ifindex);
 }
 
 void inet_netdev_event(struct netdev *d, enum netdev_event ev) {

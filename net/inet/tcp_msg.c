@@ -5,8 +5,6 @@
 #include <linux/capability.h>
 #include <string.h>
 
-#pragma weak inet_err_recv
-
 #ifndef MSG_ZEROCOPY
 #define MSG_ZEROCOPY 0x4000000
 #endif
@@ -173,12 +171,10 @@ ssize_t tcp_sock_recvmsg(struct socket *s, struct msg_k *m) {
   struct tcp_sock *ts = tcp_sock_of(s);
   int flags = m->flags;
   bool nonblock = flags & MSG_DONTWAIT || m->u->nonblock;
-  if (flags & MSG_ERRQUEUE && inet_err_recv)
+  if (flags & MSG_ERRQUEUE)
     return inet_err_recv(ts->is, m);
   m->flags = 0;
   m->name_len = 0;
-  if (flags & MSG_ERRQUEUE)
-    return -EAGAIN;
   if (!ts->c)
     return -ENOTCONN;
   if (tcp_state(ts->c) == TCP_LISTEN)

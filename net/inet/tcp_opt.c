@@ -6,10 +6,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#pragma weak inet_setsockopt
-#pragma weak inet_getsockopt
-#pragma weak cmsg_append
-
 #ifndef TCP_CM_INQ
 #define TCP_CM_INQ 36
 #endif
@@ -39,8 +35,7 @@ void tcp_inq_cmsg(const struct tcp_sock *ts, struct msg_k *m) {
   struct tcp_status st;
   tcp_status(ts->c, &st);
   int n = (int)st.inq;
-  if (cmsg_append)
-    cmsg_append(m, IPPROTO_TCP, TCP_CM_INQ, &n, sizeof n);
+  cmsg_append(m, IPPROTO_TCP, TCP_CM_INQ, &n, sizeof n);
 }
 
 /* ---- IPPROTO_TCP ---- */
@@ -239,7 +234,7 @@ int tcp_sock_setsockopt(struct socket *s, int level, int opt, const void *val, s
     return -ENETDOWN;
   if (level == IPPROTO_TCP)
     return set_tcp(ts, opt, val, len);
-  int err = inet_setsockopt ? inet_setsockopt(s, level, opt, val, len) : -ENOPROTOOPT;
+  int err = inet_setsockopt(s, level, opt, val, len);
   if (err == -ENOPROTOOPT && level == SOL_SOCKET)
     err = socket_set_generic(s, opt, val, len);
   if (err)
@@ -258,7 +253,7 @@ int tcp_sock_getsockopt(struct socket *s, int level, int opt, void *val, socklen
     return -ENETDOWN;
   if (level == IPPROTO_TCP)
     return get_tcp(ts, opt, val, len);
-  int err = inet_getsockopt ? inet_getsockopt(s, level, opt, val, len) : -ENOPROTOOPT;
+  int err = inet_getsockopt(s, level, opt, val, len);
   if (err != -ENOPROTOOPT || level != SOL_SOCKET)
     return err;
   if (opt == SO_ERROR && !s->err) {
