@@ -1,5 +1,6 @@
 /* TCP sockets: tcp(7). Naming, connecting, accepting, closing, and what poll(2) says; tcp_msg.c moves the bytes. */
 #include "tcp_sock.h"
+#include "../sock_filter.h"
 #include "../../core/errno.h"
 #include "../../core/task.h"
 #include "../../core/timers.h"
@@ -37,7 +38,13 @@ static void on_event(void *user, struct tcp_conn *c, unsigned ev) {
     waitq_wake_all(&s->wq, e);
 }
 
-const struct tcp_user_ops tcp_sock_events = {.event = on_event};
+static uint32_t on_segment(void *user, const struct pbuf *p) {
+  const struct tcp_sock *ts = user;
+  uint32_t keep = p->len;
+  return sock_filter_pass(ts->is->sock, p, &keep) ? keep : 0;
+}
+
+const struct tcp_user_ops tcp_sock_events = {.event = on_event, .filter = on_segment};
 
 static uint32_t tcp_sock_poll(struct socket *s) {
   const struct tcp_sock *ts = tcp_sock_of(s);
@@ -216,6 +223,7 @@ static int child_socket(struct tcp_sock *l, struct socket **out) {
   }
   ts->state = TS_CONNECTED;
   ts->inq = l->inq;
+  sock_filter_inherit(n, s);
   inherit(is, l->is);
   tcp_names(ts->c, &is->laddr, &is->lport, &is->raddr, &is->rport);
   if (!is->bound_dev)

@@ -79,6 +79,9 @@ void tcp_run_timers(struct tcp_stack *s);
 struct tcp_user_ops {
   /* Something happened. May call any query, and tcp_close(). */
   void (*event)(void *user, struct tcp_conn *c, unsigned events);
+  /* A segment for it, p->data at the TCP header; a listener is asked for those that nobody has accepted yet. How many
+   * bytes of it are wanted: 0 drops it. NULL: all. */
+  uint32_t (*filter)(void *user, const struct pbuf *p);
 };
 
 struct tcp_conn *tcp_open(struct tcp_stack *s, const struct tcp_user_ops *ops, void *user); /* NULL: no memory */

@@ -324,13 +324,32 @@ static bool parse(struct tcp_stack *s, struct pbuf *p, const struct ip_info *i, 
   r->ce = (i->tos & 3) == 3;
   r->len = p->len - off;
   tcp_opts_parse((const uint8_t *)(h + 1), off - 20, h->flags & TF_SYN, &r->o);
+  p->transport = p->data;
   pbuf_pull(p, off);
   return true;
+}
+
+/* A socket filter of c's user: is the segment dropped? It is not cut within its header. */
+static bool filtered(const struct tcp_conn *c, struct tcp_rx *r) {
+  if (!c->ops || !c->ops->filter)
+    return false;
+  uint32_t off = (uint32_t)(r->p->data - r->p->transport);
+  if (!pbuf_push(r->p, off))
+    return true;
+  uint32_t keep = c->ops->filter(c->user, r->p);
+  pbuf_pull(r->p, off);
+  if (keep && keep < off + r->len) {
+    r->len = keep < off ? 0 : keep - off;
+    pbuf_trim(r->p, r->len);
+  }
+  return !keep;
 }
 
 static void no_connection(struct tcp_stack *s, struct tcp_rx *r) {
   struct tcp_conn *l = tcp_find_listener(s, &r->key, r->i->dev ? r->i->dev->ifindex : 0, 0);
   if (l) {
+    if (filtered(l, r))
+      return;
     tcp_hold(l);
     tcp_listen_input(l, r);
     tcp_release(l);
@@ -351,10 +370,12 @@ void tcp_input(struct tcp_stack *s, struct pbuf *p, const struct ip_info *i) {
   if (n && n->kind == TN_CONN) {
     struct tcp_conn *c = (struct tcp_conn *)n;
     tcp_hold(c);
-    tcp_conn_input(c, &r);
+    if (!filtered(c->parent ? c->parent : c, &r))
+      tcp_conn_input(c, &r);
     tcp_release(c);
   } else if (n && n->kind == TN_REQ) {
-    tcp_req_input((struct tcp_req *)n, &r);
+    if (!filtered(((struct tcp_req *)n)->listener, &r))
+      tcp_req_input((struct tcp_req *)n, &r);
   } else if (!n || tcp_tw_input(s, (struct tcp_tw *)n, &r)) {
     no_connection(s, &r);
   }

@@ -25,6 +25,7 @@ links
 try ip link set v1 up
 links
 try ip link set v1 down
+for i in $(seq 30); do ip link show v0 | grep -q NO-CARRIER && break; sleep 0.05; done # Linux tells of it a little later
 links
 try ip link set v0 mtu 67
 try ip link set v0 mtu 68
