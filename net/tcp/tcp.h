@@ -96,6 +96,8 @@ int tcp_listen(struct tcp_conn *c, const struct ip_flow *f, uint16_t lport, int 
 struct tcp_conn *tcp_accept(struct tcp_conn *listener, const struct tcp_user_ops *ops, void *user); /* NULL: none */
 /* linger: -1: send what there is, then FIN, in the background; 0: RST. To linger, shut down and wait first. */
 void tcp_close(struct tcp_conn *c, int linger);
+/* RST at once; the user, if it has one, is told err (positive) and keeps it. */
+void tcp_abort(struct tcp_conn *c, int err);
 int tcp_shutdown(struct tcp_conn *c, int how); /* SHUT_*; -ENOTCONN. A listener with SHUT_RD stops listening */
 int tcp_disconnect(struct tcp_conn *c);        /* connect(AF_UNSPEC): RST if need be, then as fresh from tcp_open() */
 /* A local name before connect() (bind), for getsockname(). */
@@ -153,6 +155,7 @@ uint32_t tcp_timestamp(const struct tcp_conn *c); /* TCP_TIMESTAMP: what it woul
 struct tcp_entry {
   struct tcp_conn *c;
   void *user;
+  void *listener; /* of what was not accepted yet: the listener's user; else NULL */
   struct in6_addr laddr, raddr;
   uint16_t lport, rport;
   int state;

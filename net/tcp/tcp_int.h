@@ -318,7 +318,6 @@ void tcp_release(struct tcp_conn *c); /* tells events; frees what is over and ha
 void tcp_event(struct tcp_conn *c, unsigned ev);
 void tcp_set_state(struct tcp_conn *c, int state);
 void tcp_done(struct tcp_conn *c, int err);  /* closed; err: positive errno or 0 */
-void tcp_abort(struct tcp_conn *c, int err); /* with RST */
 void tcp_time_wait(struct tcp_conn *c);
 void tcp_fin_acked(struct tcp_conn *c);
 void tcp_established(struct tcp_conn *c);

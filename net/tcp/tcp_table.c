@@ -266,6 +266,7 @@ int tcp_each(struct tcp_stack *s, bool (*fn)(void *arg, const struct tcp_entry *
     tcp_status(c, &st);
     struct tcp_entry e = {.c = c,
                           .user = c->user,
+                          .listener = c->parent ? c->parent->user : NULL,
                           .laddr = c->n.key.laddr,
                           .raddr = c->n.key.raddr,
                           .lport = c->n.key.lport,
@@ -297,6 +298,8 @@ int tcp_each(struct tcp_stack *s, bool (*fn)(void *arg, const struct tcp_entry *
                             .state = tw ? TCP_TIME_WAIT : TCP_SYN_RECV,
                             .timer = tw ? 3 : 1,
                             .timer_at = n->at};
+      if (!tw)
+        e.listener = ((struct tcp_req *)n)->listener->user;
       if (!fn(arg, &e))
         return 1;
     }
