@@ -1,5 +1,6 @@
 /* Datagrams of AF_NETLINK: between sockets, to groups, to the kernel's end and from it. See netlink.h. */
 #include "netlink.h"
+#include "../sock_filter.h"
 #include "../../core/errno.h"
 #include <stdlib.h>
 
@@ -51,8 +52,14 @@ static void overrun(struct netlink_sock *nk) {
   waitq_wake(&nk->sock->wq, EPOLLERR | WAKE_READ);
 }
 
-/* Takes m over. */
+/* Takes m over. What a socket filter does not want is not missed by the sender. */
 static void enqueue(struct netlink_sock *nk, struct nl_msg *m) {
+  uint32_t keep;
+  if (!sock_filter_pass_bytes(nk->sock, m->data, (uint32_t)m->len, &keep)) {
+    msg_put(m);
+    return;
+  }
+  m->len = keep;
   TAILQ_INSERT_TAIL(&nk->queue, m, link);
   nk->nqueued++;
   nk->rmem += charge(m);
