@@ -99,9 +99,9 @@ long net_ethtool(struct net_namespace *ns, const char *name, uint64_t data) {
   case ETHTOOL_GTSO:
     return value(data, cmd, !!(d->features & NETDEV_TSO));
   case ETHTOOL_GGSO:
+  case ETHTOOL_GGRO: /* as the peer's kernel has put packets together */
     return value(data, cmd, 1);
   case ETHTOOL_GUFO:
-  case ETHTOOL_GGRO:
   case ETHTOOL_GFLAGS:
     return value(data, cmd, 0);
   case ETHTOOL_GET_TS_INFO:

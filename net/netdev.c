@@ -291,6 +291,11 @@ static int drop_tx(struct netdev *d, struct pbuf *p, int err) {
   return err;
 }
 
+/* lo counts what is behind its Ethernet header. */
+static uint32_t counted(const struct netdev *d, uint32_t len) {
+  return d->type == ARPHRD_LOOPBACK && len > ETH_HLEN ? len - ETH_HLEN : len;
+}
+
 static int xmit_one(struct netdev *d, struct pbuf *p) {
   uint32_t len = p->len;
   p->dev = d;
@@ -304,7 +309,7 @@ static int xmit_one(struct netdev *d, struct pbuf *p) {
     return rc == NETDEV_XMIT_LOST ? 0 : rc;
   }
   d->stats.tx_packets++;
-  d->stats.tx_bytes += len;
+  d->stats.tx_bytes += counted(d, len);
   return 0;
 }
 
@@ -377,6 +382,6 @@ void netdev_rx(struct netdev *d, struct pbuf *p) {
   }
   p->dev = d;
   d->stats.rx_packets++;
-  d->stats.rx_bytes += p->len;
+  d->stats.rx_bytes += counted(d, p->len);
   ether_rx(d, p);
 }

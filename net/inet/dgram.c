@@ -276,3 +276,10 @@ int dgram_connect(struct inet_sock *is, const struct sockaddr *a, socklen_t len)
   is->route.gen = 0;
   return 0;
 }
+
+void dgram_queues(const struct inet_sock *is, uint32_t *rx, uint32_t *tx, uint64_t *drops) {
+  const struct dgram_sock *d = dgram_of(is);
+  *rx = d ? d->rmem : 0;
+  *tx = 0;
+  *drops = d ? d->drops : 0;
+}

@@ -59,6 +59,8 @@ ssize_t dgram_recvmsg(struct socket *s, struct msg_k *m);
 uint32_t dgram_poll(struct socket *s);
 int dgram_shutdown(struct socket *s, int how);
 long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg);
+/* What waits to be read, and what was dropped: /proc/net, sock_diag. *tx is 0: what is sent is gone. */
+void dgram_queues(const struct inet_sock *is, uint32_t *rx, uint32_t *tx, uint64_t *drops);
 /* After AF_UNSPEC: no peer, and no more of a local name than bind(2) gave. */
 void dgram_disconnect(struct inet_sock *is);
 /* connect(2) but for the port: checks a, chooses the source, sets the peer. */

@@ -1,11 +1,9 @@
 /* /proc/net/udp, udp6, udplite, udplite6, icmp, icmp6, raw, raw6: one row for each socket that has a name. */
 #include "files.h"
+#include "../inet/dgram.h"
 #include <netinet/tcp.h>
 
 #define WIDTH4 127
-
-/* What waits to be read, and what was dropped: the datagram sockets' own. Weak: without them there are none. */
-__attribute__((weak)) void dgram_queues(const struct inet_sock *is, uint32_t *rx, uint32_t *tx, uint64_t *drops);
 
 struct kind {
   int family, type, protocol;
@@ -39,12 +37,11 @@ static void name(struct net_text *t, int family, const struct in6_addr *a, unsig
 static bool row(void *arg, struct inet_sock *is) {
   struct rows *r = arg;
   struct net_text *t = r->t;
-  uint32_t rx = 0, tx = 0;
-  uint64_t drops = 0;
+  uint32_t rx, tx;
+  uint64_t drops;
   if (!is->sock || is->sock->family != r->k.family || !nt_row(t))
     return !t->more;
-  if (dgram_queues)
-    dgram_queues(is, &rx, &tx, &drops);
+  dgram_queues(is, &rx, &tx, &drops);
   bool raw = r->k.type == SOCK_RAW;
   size_t from = t->len;
   unsigned lport = raw ? (unsigned)is->sock->protocol : is->lport;
@@ -55,7 +52,8 @@ static bool row(void *arg, struct inet_sock *is) {
   name(t, r->k.family, &is->laddr, lport);
   name(t, r->k.family, &is->raddr, raw ? 0 : is->rport);
   nt_printf(t, " %02X %08X:%08X %02X:%08lX %08X %5u %8d %llu %d %016x %llu",
-            is->connected ? TCP_ESTABLISHED : TCP_CLOSE, tx, rx, 0, 0ul, 0, from_kuid_munged(t->user_ns, is->kuid), 0,
+            is->connected ? TCP_ESTABLISHED : TCP_CLOSE, tx, rx, 0, 0ul, 0,
+            from_kuid_munged(t->user_ns, is->kuid), 0,
             is->sock->file ? (unsigned long long)is->sock->file->anon_ino : 0ull, 2, nt_key(t, is),
             (unsigned long long)drops);
   nt_pad(t, from, r->k.family == AF_INET && !raw ? WIDTH4 : 0);

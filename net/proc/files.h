@@ -119,10 +119,12 @@ NET_SHOW(net_show_igmp6);
 NET_SHOW(net_show_arp);
 NET_SHOW(net_show_route); /* route.c */
 NET_SHOW(net_show_route6);
-NET_SHOW(net_show_tcp);   /* tcp.c */
-NET_SHOW(net_show_dgram); /* dgram.c */
-NET_SHOW(net_show_unix);  /* unix.c */
-NET_SHOW(net_show_snmp);  /* snmp.c */
+NET_SHOW(net_show_tcp);     /* tcp.c */
+NET_SHOW(net_show_dgram);   /* dgram.c */
+NET_SHOW(net_show_netlink); /* family.c */
+NET_SHOW(net_show_packet);
+NET_SHOW(net_show_unix); /* unix.c */
+NET_SHOW(net_show_snmp); /* snmp.c */
 NET_SHOW(net_show_netstat);
 NET_SHOW(net_show_snmp6);
 NET_SHOW(net_show_sockstat); /* sockstat.c */

@@ -104,7 +104,8 @@ static void route6_row(struct net_text *t, struct net_namespace *ns, const struc
   nt_in6(t, &in6addr_any);
   nt_puts(t, " 00 ");
   nt_in6(t, gw ? &e->gateway : &in6addr_any);
-  nt_printf(t, " %08x %08x %08x %08x %8s\n", e->metric, e->type == RTN_LOCAL ? 2 : 1, 0, flags, dev_name(ns, e->oif, "lo"));
+  nt_printf(t, " %08x %08x %08x %08x %8s\n", e->metric, e->type == RTN_LOCAL ? 2 : 1, 0, flags,
+            dev_name(ns, e->oif, "lo"));
 }
 
 /* Each table of Linux ends in an entry of its own that refuses everything. */

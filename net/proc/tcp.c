@@ -26,15 +26,18 @@ static void name(struct net_text *t, int family, const struct in6_addr *a, uint1
 }
 
 static void rest(struct net_text *t, const struct tcp_entry *e, const struct inet_sock *is) {
-  struct tcp_info ti = {0};
+  struct tcp_info ti = {.tcpi_rto = 1000000, .tcpi_snd_cwnd = 10}; /* as a connection begins: RFC 6298, RFC 6928 */
+  bool listens = e->state == TCP_LISTEN;
   int64_t now = loop_now(), left = e->timer && e->timer_at > now ? (e->timer_at - now) / CLOCK_TICK : 0;
   bool open = is && is->sock && is->sock->file;
-  nt_printf(t, " %02X %08X:%08X %02X:%08lX %08X %5u %8d %llu %d %016x", (unsigned)e->state, e->txq, e->rxq, e->timer,
-            (unsigned long)left, e->retransmits, is ? from_kuid_munged(t->user_ns, is->kuid) : 0, (int)e->probes,
-            open ? (unsigned long long)is->sock->file->anon_ino : 0ull, 1, is ? nt_key(t, is) : nt_key(t, e->c));
+  nt_printf(t, " %02X %08X:%08X %02X:%08lX %08X %5u %8d %llu %d %016x", (unsigned)e->state, listens ? 0 : e->txq,
+            e->rxq, e->timer, (unsigned long)left, e->retransmits, is ? from_kuid_munged(t->user_ns, is->kuid) : 0,
+            (int)e->probes, open ? (unsigned long long)is->sock->file->anon_ino : 0ull, 1,
+            is ? nt_key(t, is) : nt_key(t, e->c));
   if (!e->c)
     return;
-  tcp_get_info(e->c, &ti);
+  if (!listens)
+    tcp_get_info(e->c, &ti);
   nt_printf(t, " %lu %lu %u %u %d", (unsigned long)ti.tcpi_rto / 10000, (unsigned long)ti.tcpi_ato / 10000, 0,
             ti.tcpi_snd_cwnd,
             e->state == TCP_LISTEN               ? 0

@@ -34,8 +34,9 @@ NET_SHOW(net_show_unix) {
     LIST_FOREACH(u, &un->all, all_link) {
       if (u->net != w->ns || u->dead || !nt_row(t))
         continue;
-      nt_printf(t, "%016x: %08X %08X %08X %04X %02X %5llu", nt_key(t, u), u->ref.n, 0,
-                u->state == UNIX_LISTENING ? SO_ACCEPTCON_FLAG : 0, (unsigned)u->type, state_of(u),
+      nt_printf(t, "%016x: %08X %08X %08X %04X %02X %5llu", nt_key(t, u),
+                u->ref.n + 1 /* the list of all counts, too */, 0, u->state == UNIX_LISTENING ? SO_ACCEPTCON_FLAG : 0,
+                (unsigned)u->type, state_of(u),
                 u->sock && u->sock->file ? (unsigned long long)u->sock->file->anon_ino : 0ull);
       if (u->addr)
         name_of(t, u->addr);

@@ -3,7 +3,7 @@
 
   run.py [--all] [--jobs N] [--results FILE] [--fresh] [--keep DIR] [MODULE...]
 
-Without modules: the core set; --all: the whole suite, less what needs a network. A module's native verdicts are cached per
+Without modules: the core set; --all: the whole suite. A module's native verdicts are cached per
 version of Debian's python and kernel (--fresh ignores the cache). Tests that differ are run once more, alone, before they
 are believed. `exceptions` beside this file lists what may differ, and why.
 """
@@ -17,14 +17,6 @@ CORE = """test_os test_posix test_subprocess test_signal test_threading test_thr
  test_epoll test_poll test_mmap test_fcntl test_pty test_openpty test_ioctl test_tempfile test_shutil test_pathlib test_io test_file
  test_fileio test_file_eintr test_eintr test_time test_resource test_wait3 test_wait4 test_fork1 test_popen test_stat
  test_glob test_curses test_faulthandler test_multiprocessing_fork""".split()
-# What is about TCP, UDP or the internet.
-NETWORK = """test_asynchat test_asyncio test_asyncore test_docxmlrpc test_ftplib test_httplib test_httpservers test_imaplib test_nntplib
- test_poplib test_robotparser test_smtpd test_smtplib test_smtpnet test_socket test_socketserver test_ssl test_telnetlib test_timeout
- test_urllib2_localnet test_urllib2net test_urllibnet test_wsgiref test_xmlrpc test_xmlrpc_net""".split()
-# But these parts of it are not.
-PARTS = """test_asyncio:*test_subprocess* test_asyncio:*test_futures* test_asyncio:*test_locks* test_asyncio:*test_tasks*
- test_asyncio:*test_queues* test_asyncio:*test_threads* test_asyncio:*unix* test_socket:*Unix* test_socket:*SocketPair*
- test_socketserver:*nix*""".split()
 # These want a terminal, and get a pseudo terminal inside.
 TERMINAL = ["test_ioctl", "test_curses", "test_readline", "test_getpass"]
 ON_PTY = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
@@ -279,7 +271,7 @@ class Suite:
 
 def all_modules():
     out = subprocess.run([PYTHON, "-m", "test", "--list-tests"], stdout=subprocess.PIPE, text=True, cwd="/", env=ENV).stdout.split()
-    return [m for m in out if m not in NETWORK] + PARTS
+    return out
 
 
 def main():
