@@ -7,6 +7,7 @@
 #include "namei.h"
 #include <linux/magic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define ANON_INODE_FS_MAGIC 0x09041934
 
@@ -38,7 +39,8 @@ static struct mount *internal_mount(struct vfs *v, struct mount **slot, const ch
   TAILQ_INIT(&m->children);
   m->sb = sb;
   m->root = dentry_get(sb->root);
-  m->flags = MS_NOEXEC | MS_NOSUID;
+  m->flags = magic == NSFS_MAGIC ? 0 : MS_NOEXEC | MS_NOSUID; /* what is bound from there shows them */
+  m->source = strdup(type);
   *slot = m;
   return m;
 }
@@ -47,8 +49,7 @@ struct mount *anon_mount_borrow(struct vfs *v) {
   return internal_mount(v, &v->anon_mnt, "anon_inodefs", ANON_INODE_FS_MAGIC);
 }
 
-/* Where the stand-in of f lives: files on namespaces have a file system of their own. */
-static struct mount *home_of(const struct file *f) {
+struct mount *anon_home_borrow(const struct file *f) {
   struct vfs *v = kernel_current()->vfs;
   return nsfs_ns_borrow(f) ? internal_mount(v, &v->nsfs_mnt, "nsfs", NSFS_MAGIC) : anon_mount_borrow(v);
 }
@@ -90,7 +91,7 @@ int vfs_file_path(struct file *f, struct path *out) {
     path_get(out);
     return 0;
   }
-  struct mount *m = home_of(f);
+  struct mount *m = anon_home_borrow(f);
   struct inode *i = m ? inode_new(m->sb, &standin_ops, S_IFREG | 0600) : NULL;
   if (!i)
     return -ENOMEM;

@@ -50,7 +50,7 @@ int vfs_fgetattr(struct file *f, struct stat *st, struct timespec *btime) {
     fill_stat(f->inode, st, btime);
     return 0;
   }
-  struct mount *m = anon_mount_borrow(kernel_current()->vfs);
+  struct mount *m = anon_home_borrow(f);
   *st = (struct stat){.st_dev = m ? m->sb->dev : 0,
                       .st_ino = f->anon_ino,
                       .st_nlink = 1,
@@ -138,10 +138,11 @@ int vfs_remove_privs(struct file *f) {
 }
 
 static int check_owner_change(const struct cred *c, const struct inode *i, const struct iattr *a) {
-  if ((a->valid & ATTR_UID) && !((c->fsuid == i->uid && a->uid == i->uid) || cred_inode_cap(c, i->uid, i->gid, CAP_CHOWN)))
+  if ((a->valid & ATTR_UID) &&
+      !((c->fsuid == i->uid && a->uid == i->uid) || cred_inode_cap(c, i->uid, i->gid, CAP_CHOWN)))
     return -EPERM;
-  if ((a->valid & ATTR_GID) &&
-      !((c->fsuid == i->uid && (a->gid == i->gid || cred_in_group(c, a->gid))) || cred_inode_cap(c, i->uid, i->gid, CAP_CHOWN)))
+  if ((a->valid & ATTR_GID) && !((c->fsuid == i->uid && (a->gid == i->gid || cred_in_group(c, a->gid))) ||
+                                 cred_inode_cap(c, i->uid, i->gid, CAP_CHOWN)))
     return -EPERM;
   return 0;
 }

@@ -39,7 +39,8 @@ char *vfs_path_string(struct task *t, const struct path *p, char *buf, size_t ca
   char *at = buf + cap - 1;
   *at = 0;
   struct dentry *d = p->dentry;
-  if (d->unhashed && !prepend(buf, &at, " (deleted)", 10))
+  bool standin = d->parent == d && !d->name_len; /* of a file without a path: nobody deleted it */
+  if (d->unhashed && !standin && !prepend(buf, &at, " (deleted)", 10))
     return NULL;
   /* Nameless file systems (memfd): the entry is its own root. */
   if (d->parent == d && d->name_len)

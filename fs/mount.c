@@ -52,6 +52,15 @@ void mount_table_changed(struct vfs *v, struct mount_ns *ns) {
   waitq_wake_all(&v->mounts_wq, EPOLLERR | EPOLLPRI);
 }
 
+void mount_root_name(const struct mount *m, char *buf) {
+  struct file *f = vfs_standin_file_borrow(m->root);
+  strcpy(buf, "/");
+  if (f && f->anon_name)
+    snprintf(buf, PATH_MAX, "%s", f->anon_name);
+  else if (dentry_path_in_fs(m->root, buf + 1, PATH_MAX - 1) < 0)
+    strcpy(buf, "/");
+}
+
 struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root, unsigned flags, const char *source) {
   struct mount *m = calloc(1, sizeof *m);
   char *s = strdup(source ? source : "none");

@@ -21,6 +21,8 @@ enum mount_copy {
 };
 
 /* ---- mount.c ---- */
+/* What of its file system it shows: "/", "/a/b", "net:[4026532008]". buf holds PATH_MAX bytes. */
+void mount_root_name(const struct mount *m, char *buf);
 struct mount *mount_alloc(struct vfs *v, struct super *sb, struct dentry *root, unsigned flags, const char *source);
 /* The next mount of the tree below top, parents first. NULL at the end. */
 struct mount *mount_next(struct mount *m, const struct mount *top);

@@ -118,9 +118,7 @@ static uint32_t put_string(struct sbuf *b, const char *s, size_t len) {
 static void put_paths(struct task *t, struct statmount_k *sm, const struct mount *m, uint64_t mask, struct sbuf *b,
                       char *buf) {
   if (mask & SM_MNT_ROOT) {
-    strcpy(buf, "/");
-    if (dentry_path_in_fs(m->root, buf + 1, PATH_MAX - 1) < 0)
-      strcpy(buf, "/");
+    mount_root_name(m, buf);
     sm->root = put_string(b, buf, strlen(buf));
   }
   if (mask & SM_MNT_POINT) {

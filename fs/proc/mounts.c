@@ -72,9 +72,8 @@ static void show_line(struct sbuf *b, const struct mount *m, const char *at) {
 }
 
 static void show_info(struct sbuf *b, const struct mount *m, const char *at) {
-  char root[PATH_MAX] = "/";
-  if (dentry_path_in_fs(m->root, root + 1, sizeof root - 1) < 0)
-    strcpy(root, "/");
+  char root[PATH_MAX];
+  mount_root_name(m, root);
   sb_printf(b, "%d %d %u:%u ", m->id, m->parent ? m->parent->id : m->id, major(m->sb->dev), minor(m->sb->dev));
   sb_mangle(b, root, ESCAPED);
   sb_put(b, " ", 1);
