@@ -217,10 +217,13 @@ int ip_addr_add(struct netdev *d, const struct ip_ifaddr *given) {
   list_insert(i, n);
   i->naddrs++;
   join_solicited(i, n, true);
+  bool v6 = !ip_is4(&n->a.addr);
+  if (!v6 && ip_event_addr) /* before its routes */
+    ip_event_addr(d, &n->a, true);
   if (i->up)
     begin(i, n);
   ip_route_changed(ip_net_of(d->ns));
-  if (ip_event_addr)
+  if (v6 && ip_event_addr)
     ip_event_addr(d, &n->a, true);
   ip_dev_kick(i);
   return 0;
@@ -233,17 +236,17 @@ static bool has_ip4(const struct ip_dev *i) {
 
 static void remove_one(struct ip_dev *i, struct ip_addr_node *n) {
   struct ip_ifaddr a = n->a;
-  if (i->up)
-    routes(i, &n->a, false);
   TAILQ_REMOVE(&i->addrs, n, link);
   i->naddrs--;
+  if (ip_event_addr)
+    ip_event_addr(i->dev, &a, false);
+  if (i->up)
+    routes(i, &n->a, false);
   join_solicited(i, n, false);
   free(n);
   if (ip_is4(&a.addr))
     ip_route_addr_gone(ip_net_of(i->dev->ns), i->dev->ifindex, &a.addr, !has_ip4(i));
   ip_route_changed(ip_net_of(i->dev->ns));
-  if (ip_event_addr)
-    ip_event_addr(i->dev, &a, false);
 }
 
 void ip_addr_remove(struct ip_dev *i, struct ip_addr_node *n) {

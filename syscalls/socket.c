@@ -220,7 +220,8 @@ SYSCALL_HANDLER(getsockopt) {
       copy_from_user(val, a[3], sizeof(int)))
     return -EFAULT;
   int r = socket_getsockopt(s, (int)a[1], (int)a[2], val, &len);
-  if (!r && len && copy_to_user(a[3], val, len))
+  /* The length may say that there is more than room for it. */
+  if (!r && len && copy_to_user(a[3], val, len < (socklen_t)room ? len : (socklen_t)room))
     r = -EFAULT;
   if (r == -ERANGE && len > (socklen_t)room) /* SO_PEERGROUPS says how much there is */
     return put_user(a[4], &len) ? -EFAULT : r;

@@ -219,16 +219,15 @@ ssize_t netlink_sendmsg(struct socket *s, struct msg_k *k) {
   m->group = group;
   m->cred = k->has_cred ? k->cred : current_ucred();
   if (group)
-    rc = broadcast(nk, m, portid, group);
+    (void)broadcast(nk, m, portid, group);
   if (portid) {
     rc = unicast(nk, m, portid, k->flags & MSG_DONTWAIT || k->u->nonblock);
     return rc ? rc : (ssize_t)len;
   }
-  if (!group || nk->proto->input) {
-    rc = nk->proto->input ? 0 : -ECONNREFUSED;
-    if (!rc)
-      nk->proto->input(nk, m->data, len);
-  }
+  /* Also what went to a group goes to the kernel, and fails when nobody is there. */
+  rc = nk->proto->input ? 0 : -ECONNREFUSED;
+  if (!rc)
+    nk->proto->input(nk, m->data, len);
   msg_put(m);
   return rc ? rc : (ssize_t)len;
 }
@@ -268,12 +267,12 @@ static void describe(const struct netlink_sock *nk, const struct nl_msg *m, stru
   if (k->name)
     memcpy(k->name, &nl, k->name_len < sizeof nl ? k->name_len : sizeof nl);
   k->name_len = sizeof nl;
-  if (nk->sock->opt.passcred) {
-    k->has_cred = true;
-    k->cred = m->cred;
-  }
   if (nk->pktinfo)
     put_cmsg(k, SOL_NETLINK, NETLINK_PKTINFO, &(struct nl_pktinfo){m->group}, sizeof(struct nl_pktinfo));
+  if (nk->sock->opt.passcred) {
+    struct ucred c = ucred_here(nk->sock->k, &m->cred);
+    put_cmsg(k, SOL_SOCKET, SCM_CREDENTIALS, &c, sizeof c);
+  }
 }
 
 ssize_t netlink_recvmsg(struct socket *s, struct msg_k *k) {

@@ -124,10 +124,14 @@ static int start_addrs(struct nl_req *r, struct nl_dump *d) {
     d->arg.u32[0] = AF_UNSPEC;
   if (!r->nk->strict)
     return 0;
+  bool v4 = d->arg.u32[0] == AF_INET;
   if (!m)
-    return nl_err(&r->ext, -EINVAL, "Invalid header for address dump request");
+    return nl_err(&r->ext, -EINVAL,
+                  v4 ? "ipv4: Invalid header for address dump request" : "Invalid header for address dump request");
   if (m->ifa_prefixlen || m->ifa_flags || m->ifa_scope)
-    return nl_err(&r->ext, -EINVAL, "Invalid values in header for address dump request");
+    return nl_err(&r->ext, -EINVAL,
+                  v4 ? "ipv4: Invalid values in header for address dump request"
+                     : "Invalid values in header for address dump request");
   d->arg.u32[1] = m->ifa_index;
   if (m->ifa_index) {
     d->flags |= NLM_F_DUMP_FILTERED;

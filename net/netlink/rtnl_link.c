@@ -225,7 +225,7 @@ const struct nla_policy rtnl_link_policy[IFLA_MAX + 1] = {
 
 int rtnl_parse_link(const struct nl_req *r, const struct nlattr **tb, struct nl_extack *x) {
   if (nl_body_len(r) < sizeof(struct ifinfomsg))
-    return -EINVAL;
+    return nl_err(x, -EINVAL, r->h->nlmsg_type == RTM_GETLINK ? "Invalid header for get link" : NULL);
   size_t off = NLMSG_ALIGN(sizeof(struct ifinfomsg)), n = nl_body_len(r);
   return netdev_parse_link((const char *)nl_body(r) + off, n > off ? n - off : 0, tb, x);
 }
@@ -238,8 +238,6 @@ int rtnl_find_link(struct nl_req *r, const struct nlattr **tb, struct netdev **o
   *out = NULL;
   if (m->ifi_index > 0)
     *out = netdev_by_index_borrow(r->ns, m->ifi_index);
-  else if (m->ifi_index < 0)
-    return nl_err(&r->ext, -EINVAL, "ifindex can't be negative");
   else if (a)
     *out = nla_get_str(a, name, sizeof name) && strlen(name) < IFNAMSIZ ? netdev_by_name_borrow(r->ns, name) : NULL;
   else

@@ -323,9 +323,9 @@ int rtnl_newlink(struct nl_req *r) {
   if (rc)
     return rc;
   const struct ifinfomsg *m = nl_body(r);
-  rc = rtnl_find_link(r, tb, &d);
   if (m->ifi_index < 0)
-    return rc;
+    return nl_err(&r->ext, -EINVAL, "ifindex can't be negative");
+  (void)rtnl_find_link(r, tb, &d);
   if (d) {
     if (r->h->nlmsg_flags & NLM_F_EXCL)
       return -EEXIST;
