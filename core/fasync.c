@@ -3,6 +3,7 @@
 #include "errno.h"
 #include "kernel.h"
 #include "task.h"
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,6 +12,23 @@ struct fasync {
   struct file *f;      /* whose we are */
   int fd;              /* under which O_ASYNC was set: si_fd */
 };
+
+int file_set_owner(struct task *t, struct file *f, int who) {
+  if (who == INT_MIN)
+    return -EINVAL;
+  struct pid *pid = who ? pid_find_borrow(t->k, who < 0 ? -who : who) : NULL;
+  if (who && !pid)
+    return -ESRCH;
+  f->owner_pid = !pid ? 0 : who < 0 ? -pid->nr : pid->nr;
+  f->owner_uid = t->cred->uid;
+  f->owner_euid = t->cred->euid;
+  return 0;
+}
+
+int file_owner_here(const struct task *t, const struct file *f) {
+  int who = f->owner_pid;
+  return who < 0 ? -pid_nr_here(t->k, -who) : pid_nr_here(t->k, who);
+}
 
 /* sigio_perm() of Linux, with the ids that F_SETOWN was called with. */
 static bool may_signal(const struct file *f, const struct process *p) {

@@ -129,6 +129,9 @@ static inline bool file_can_write(const struct file *f) {
 ssize_t file_read(struct file *f, struct uio *u, off_t *pos);
 ssize_t file_write(struct file *f, struct uio *u, off_t *pos);
 uint32_t file_poll(struct file *f);
+/* F_SETOWN and F_GETOWN: a pid, or a process group below zero, as t sees them. 0, -ESRCH, -EINVAL. */
+int file_set_owner(struct task *t, struct file *f, int who);
+int file_owner_here(const struct task *t, const struct file *f);
 /* SIGURG to whoever F_SETOWN named. */
 void file_signal_urgent(const struct file *f);
 /* O_ASYNC was set or cleared through descriptor fd: SIGIO to the owner when f->wq is woken. 0 or -ENOMEM. */

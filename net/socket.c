@@ -4,6 +4,8 @@
 #include "../core/errno.h"
 #include "../core/task.h"
 #include "../core/timers.h"
+#include "../core/uaccess.h"
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,8 +61,20 @@ static uint32_t sock_poll(struct file *f) {
   return s->ops->poll ? s->ops->poll(s) : 0;
 }
 
+/* FIOSETOWN and its relatives, which pipes do not have: sock_ioctl() of Linux. */
+static long owner_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
+  struct task *t = task_current();
+  int who;
+  if (cmd == FIOSETOWN || cmd == SIOCSPGRP)
+    return get_user(&who, arg) ? -EFAULT : file_set_owner(t, f, who);
+  who = file_owner_here(t, f);
+  return put_user(arg, &who);
+}
+
 static long sock_ioctl(struct file *f, unsigned cmd, uint64_t arg) {
   struct socket *s = f->priv;
+  if (cmd == FIOSETOWN || cmd == SIOCSPGRP || cmd == FIOGETOWN || cmd == SIOCGPGRP)
+    return owner_ioctl(f, cmd, arg);
   long r = s->ops->ioctl ? s->ops->ioctl(s, cmd, arg) : -ENOTTY;
   return r == -ENOTTY ? net_ifreq_ioctl(s, cmd, arg) : r;
 }

@@ -54,23 +54,6 @@ static int64_t lock_call(struct task *t, struct file *f, int fd, int cmd, uint64
   return 0;
 }
 
-static int64_t set_owner(struct task *t, struct file *f, int who) {
-  if (who == INT_MIN)
-    return -EINVAL;
-  struct pid *pid = who ? pid_find_borrow(t->k, who < 0 ? -who : who) : NULL;
-  if (who && !pid)
-    return -ESRCH;
-  f->owner_pid = !pid ? 0 : who < 0 ? -pid->nr : pid->nr;
-  f->owner_uid = t->cred->uid;
-  f->owner_euid = t->cred->euid;
-  return 0;
-}
-
-static int owner_here(const struct task *t, const struct file *f) {
-  int who = f->owner_pid;
-  return who < 0 ? -pid_nr_here(t->k, -who) : pid_nr_here(t->k, who);
-}
-
 struct owner_ex {
   int type, pid;
 }; /* F_OWNER_TID 0, F_OWNER_PID 1, F_OWNER_PGRP 2 */
@@ -78,7 +61,7 @@ struct owner_ex {
 static int64_t owner_ex(struct task *t, struct file *f, int cmd, uint64_t uptr) {
   struct owner_ex o;
   if (cmd == F_GETOWN_EX_K) {
-    int who = owner_here(t, f);
+    int who = file_owner_here(t, f);
     o = (struct owner_ex){f->owner_pid < 0 ? 2 : 1, who < 0 ? -who : who};
     return put_user(uptr, &o);
   }
@@ -86,7 +69,7 @@ static int64_t owner_ex(struct task *t, struct file *f, int cmd, uint64_t uptr) 
     return -EFAULT;
   if (o.type < 0 || o.type > 2 || o.pid < 0)
     return -EINVAL;
-  return set_owner(t, f, o.type == 2 ? -o.pid : o.pid);
+  return file_set_owner(t, f, o.type == 2 ? -o.pid : o.pid);
 }
 
 static int64_t dup_fd(struct task *t, struct file *f, uint64_t min, bool cloexec) {
@@ -135,9 +118,9 @@ static int64_t fcntl_open(struct task *t, struct file *f, int fd, int cmd, uint6
   case F_OFD_SETLKW:
     return lock_call(t, f, fd, cmd, arg);
   case F_GETOWN:
-    return owner_here(t, f);
+    return file_owner_here(t, f);
   case F_SETOWN:
-    return set_owner(t, f, (int)arg);
+    return file_set_owner(t, f, (int)arg);
   case F_SETOWN_EX_K:
   case F_GETOWN_EX_K:
     return owner_ex(t, f, cmd, arg);

@@ -1,6 +1,7 @@
 /* sendfile(2), splice(2), tee(2), vmsplice(2), copy_file_range(2): through a buffer of the Sentry's. */
 #include "../fs/pipe.h"
 #include "../core/signal.h"
+#include "../net/socket.h"
 #include "path.h"
 
 #define MAX_RW_COUNT_K (0x7fffffffl & ~0xfffl)
@@ -90,16 +91,21 @@ SYSCALL_HANDLER(sendfile) {
   return r;
 }
 
+/* SPLICE_F_NONBLOCK is about the pipe; a socket asks its own O_NONBLOCK, which file_read() and file_write() look at. */
+static bool other_nonblock(struct file *f, bool nonblock) {
+  return nonblock && !socket_from_file(f);
+}
+
 static int64_t do_splice(struct file *in, off_t *ipos, struct file *out, off_t *opos, size_t len, bool nonblock) {
   if (file_is_pipe(in) && file_is_pipe(out))
     return pipe_splice_pipe(in, out, len, nonblock || (in->flags & O_NONBLOCK) || (out->flags & O_NONBLOCK));
   if (file_is_pipe(in)) {
     if (out->flags & O_APPEND)
       return -EINVAL;
-    struct other o = {.f = out, .pos = opos, .nonblock = nonblock};
+    struct other o = {.f = out, .pos = opos, .nonblock = other_nonblock(out, nonblock)};
     return pipe_splice_out(in, len, nonblock || (in->flags & O_NONBLOCK), to_file, &o);
   }
-  struct other o = {.f = in, .pos = ipos, .nonblock = nonblock};
+  struct other o = {.f = in, .pos = ipos, .nonblock = other_nonblock(in, nonblock)};
   return pipe_splice_in(out, len, nonblock || (out->flags & O_NONBLOCK), from_file, &o);
 }
 

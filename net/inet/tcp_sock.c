@@ -6,6 +6,7 @@
 #include "../../core/timers.h"
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define IN (EPOLLIN | EPOLLRDNORM)
 #define OUT (EPOLLOUT | EPOLLWRNORM)
@@ -189,9 +190,11 @@ static int wait_accept(struct socket *s, int64_t deadline) {
 /* The child begins as its listener is: sk_clone_lock() of Linux. */
 static void inherit(struct inet_sock *is, const struct inet_sock *from) {
   is->sock->opt = from->sock->opt;
+  is->sock->opt.priority = 0;
   is->opt = from->opt;
-  is->opt.ip_options = NULL;
+  is->opt.ip_options = NULL; /* owned; the child has none */
   is->opt.ip_options_len = 0;
+  memset(is->opt.ext, 0, sizeof is->opt.ext);
   is->bound_dev = from->bound_dev;
   is->kuid = from->kuid;
   is->connected = true;
