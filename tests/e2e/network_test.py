@@ -333,5 +333,22 @@ def published_udp_and_ranges():
                                   f"u.send(b\"y\" * {size}); b = u.recv(70000); print(b[:5].decode(), len(b))'").out, f"{7000 + i}  {size + 5}\n", f"{where} {first + i}")
 
 
+@test
+def sysctls_and_old_tools():
+    """Settings of the spec are in force before the program begins; what the older programs read and ask."""
+    out = bash("cat /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/net/ipv4/tcp_keepalive_time; "
+               "python3 -c 'import socket; s = socket.create_server((\"\", 80)); print(s.getsockname()[1])'; "
+               "cat /sys/class/net/eth0/mtu /sys/class/net/eth0/operstate; cut -d: -f1 /proc/net/dev | tail -n +3; "
+               "awk 'NR > 1 {print $1, $2, $8}' /proc/net/route; hostname -I",
+               "--user", "1000", "--sysctl", "net.core.somaxconn=77", "--sysctl", "net.ipv4.ip_unprivileged_port_start=10",
+               "--sysctl", "net.ipv4.tcp_keepalive_time=123").split("\n")
+    equal(out[:3], ["77", "10", "123"])
+    equal(out[3], "80")
+    equal(out[4:6], ["1500", "up"])
+    equal(sorted(l.strip() for l in out[6:8]), ["eth0", "lo"])
+    equal(out[8:10], ["eth0 00000000 00000000", "eth0 000011AC 0000FFFF"])
+    contains(out[10], "172.17.0.")
+
+
 if __name__ == "__main__":
     sys.exit(run_tests("network", setup, after=cleanup))

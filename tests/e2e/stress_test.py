@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import lib
 from lib import *
 
-CLASSES = "cpu", "memory", "vm", "pipe", "scheduler", "interrupt", "os", "filesystem"
+CLASSES = "cpu", "memory", "vm", "pipe", "scheduler", "interrupt", "os", "filesystem", "network"
 LONGEST_END = 120
 NOT_ROOT = "exec", "spawn"  # stress-ng runs these only as an ordinary user
 CACHE = os.path.join(os.environ.get("RUNSC_NOTIFY_TEST_CACHE", "/var/cache/runsc-notify-tests"), "stress-ng-runc.json")
