@@ -141,7 +141,7 @@ static int set_int(struct socket *s, int opt, int v) {
   case SO_PEEK_OFF:
     if (!has_peek_off(s))
       return -EOPNOTSUPP;
-    s->opt.peek_off = v < 0 ? -1 : v;
+    s->opt.peek_off = v;
     return 0;
   case SO_TYPE:
   case SO_PROTOCOL:

@@ -152,6 +152,8 @@ int sockopt_rare_set(struct socket *s, int opt, const void *val, socklen_t len, 
     s->opt.buf_lock = v;
     return 0;
   case SO_TXREHASH_K: /* flow labels do not change here: only remembered */
+    if (!is_inet(s) || s->type != SOCK_STREAM)
+      return -EOPNOTSUPP;
     if (v < -1 || v > 1)
       return -EINVAL;
     s->opt.txrehash = v == 0 ? 1 : 0;
@@ -261,8 +263,8 @@ static int get_int(const struct socket *s, int opt, int *v) {
     *v = s->opt.buf_lock;
     return 0;
   case SO_TXREHASH_K:
-    *v = is_inet(s) ? !s->opt.txrehash : s->opt.txrehash ? 0 : 255;
-    return 0;
+    *v = !s->opt.txrehash;
+    return is_inet(s) && s->type == SOCK_STREAM ? 0 : -EOPNOTSUPP;
   case SO_BPF_EXTENSIONS:
     *v = BPF_EXTENSIONS;
     return 0;

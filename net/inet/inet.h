@@ -48,7 +48,7 @@ struct inet_opts {
   int csum_offset;                  /* IPV6_CHECKSUM, raw sockets; -1: none */
   uint32_t icmp6_filter[8], icmp_filter;
   int unicast_if[2]; /* IP_UNICAST_IF, IPV6_UNICAST_IF */
-  bool rfc4884[2], dontfrag, ra_isolate;
+  bool rfc4884[2], dontfrag, ra_isolate, ra_value;
   int frag_size;              /* IPV6_MTU; 0: the path's */
   int addr_prefs;             /* IPV6_ADDR_PREFERENCES, as getsockopt(2) shows them */
   struct in6_addr sticky_src; /* IPV6_PKTINFO */

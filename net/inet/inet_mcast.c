@@ -449,7 +449,7 @@ static int get_group_filter(const struct inet_sock *is, int family, void *val, s
     return -EINVAL;
   memcpy(&h, val, GROUP_FILTER_SIZE(0));
   if (!get_ss(&h.gf_group, family, &r.group))
-    return family == AF_INET ? -EADDRNOTAVAIL : -EINVAL;
+    return family == AF_INET ? -EINVAL : -EADDRNOTAVAIL;
   r.ifindex = (int)h.gf_interface;
   int rc = find_filter(is, &r, &m);
   if (rc)

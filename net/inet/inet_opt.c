@@ -9,7 +9,8 @@
 
 #define ICMP_FILTER_OPT 1   /* ICMP_FILTER of SOL_RAW */
 #define ICMPV6_FILTER_OPT 1 /* of SOL_ICMPV6 */
-#define SO_PASSPIDFD_K 76   /* newer than this C library */
+#define SO_PASSPIDFD_K 76 /* newer than this C library */
+#define SO_PEERPIDFD_K 77
 
 void inet_opts_init(struct inet_sock *is) {
   struct inet_opts *o = &is->opt;
@@ -26,6 +27,7 @@ void inet_opts_init(struct inet_sock *is) {
                           .hdrincl = s->type == SOCK_RAW && s->protocol == IPPROTO_RAW,
                           .addr_prefs = 0x500};
   if (s->family == AF_INET6) {
+    o->mc_all[0] = false; /* Linux sets it for AF_INET only */
     o->v6only = is->net && is->net->sysctl.bindv6only;
     if (s->type == SOCK_RAW && s->protocol == IPPROTO_ICMPV6)
       o->csum_offset = 2;
@@ -157,11 +159,7 @@ static int set_bindtoifindex(struct inet_sock *is, const void *val, socklen_t le
   if (len < sizeof(int))
     return -EINVAL;
   int v = inet_opt_int(val, len, false);
-  if (v < 0)
-    return -EINVAL;
-  if (v && !netdev_by_index_borrow(is->ns, v))
-    return is->bound_dev && !inet_may(is, CAP_NET_RAW) ? -EPERM : -ENODEV;
-  return bind_device(is, v);
+  return v < 0 ? -EINVAL : bind_device(is, v);
 }
 
 static int set_socket(struct inet_sock *is, int opt, const void *val, socklen_t len) {
@@ -184,9 +182,16 @@ static int set_socket(struct inet_sock *is, int opt, const void *val, socklen_t 
 }
 
 static int get_socket(const struct inet_sock *is, int opt, void *val, socklen_t *len) {
+  static const struct ucred nobody = {0, (uid_t)-1, (gid_t)-1};
   switch (opt) {
   case SO_BINDTODEVICE:
     return get_bindtodevice(is, val, len);
+  case SO_PEERCRED:
+    inet_opt_give(val, len, &nobody, sizeof nobody);
+    return 0;
+  case SO_PEERGROUPS:
+  case SO_PEERPIDFD_K:
+    return -ENODATA;
   case SO_BINDTOIFINDEX:
     inet_opt_give(val, len, &is->bound_dev, sizeof is->bound_dev);
     return 0;
@@ -298,11 +303,13 @@ int inet_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *
       inet_opt_give(val, len, &is->opt.csum_offset, sizeof(int));
       return 0;
     }
-    return v6 ? inet_opt6_get(is, opt, val, len) : -ENOPROTOOPT;
+    return v6 ? inet_opt6_get(is, opt, val, len) : -EOPNOTSUPP;
   case IPPROTO_RAW:
   case IPPROTO_ICMPV6:
-    return get_raw(is, level, opt, val, len);
+    if (v6 || (s->type == SOCK_RAW && level == IPPROTO_RAW))
+      return get_raw(is, level, opt, val, len);
+    /* fall through */
   default:
-    return -ENOPROTOOPT;
+    return v6 ? -ENOPROTOOPT : -EOPNOTSUPP;
   }
 }

@@ -189,7 +189,7 @@ static int set_router_alert(struct inet_sock *is, int v) {
   if (is->sock->type != SOCK_RAW || is->sock->protocol == IPPROTO_RAW)
     return -EINVAL;
   if (is->opt.router_alert == !!v)
-    return v ? -EADDRINUSE : -ENOENT;
+    return v ? -EADDRINUSE : -ENOBUFS;
   is->opt.router_alert = v;
   return 0;
 }
@@ -240,6 +240,9 @@ static int get_int(struct inet_sock *is, int opt, int *v) {
   case IP_TOS:
     *v = is->opt.tos;
     return 0;
+  case IP_ROUTER_ALERT:
+    *v = is->opt.router_alert;
+    return 0;
   case IP_MTU:
     *v = inet_path_mtu(is);
     return *v < 0 ? *v : 0;
@@ -250,7 +253,7 @@ static int get_int(struct inet_sock *is, int opt, int *v) {
     *v = is->opt.port_range_hi << 16 | is->opt.port_range_lo;
     return 0;
   case IP_PROTOCOL:
-    *v = is->sock->protocol;
+    *v = is->lport; /* inet_num: a raw socket's protocol, else the port */
     return 0;
   default:
     return -ENOPROTOOPT;

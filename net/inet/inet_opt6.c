@@ -31,7 +31,9 @@ static const struct inet_optdef defs[] = {
     BIT(IPV6_RECVTCLASS, INET_RECV_TCLASS),
     BIT(IPV6_RECVORIGDSTADDR, INET_RECV_ORIGDSTADDR6),
     BIT(IPV6_FLOWINFO_OPT, INET_RECV_FLOWLABEL),
-    BIT(IPV6_RECVFRAGSIZE, INET_RECV_FRAGSIZE),
+    {IPV6_RECVFRAGSIZE, INET_OPT_BIT, 0, 0, 0, INET_RECV_FRAGSIZE}, /* these three look at no length */
+    {IPV6_DONTFRAG, INET_OPT_BOOL, 0, 0, 0, offsetof(struct inet_opts, dontfrag)},
+    {IPV6_AUTOFLOWLABEL, INET_OPT_BOOL, 0, 0, 0, offsetof(struct inet_opts, autoflowlabel)},
     BIT(IPV6_RECVHOPOPTS, INET_RECV_EXTHDRS),
     BIT(IPV6_RECVRTHDR, INET_RECV_RTHDR),
     BIT(IPV6_RECVDSTOPTS, INET_RECV_DSTOPTS),
@@ -50,8 +52,6 @@ static const struct inet_optdef defs[] = {
     FIELD(IPV6_RECVERR_RFC4884, INET_OPT_BOOL, rfc4884[1], RANGE, 0, 1),
     FIELD(IPV6_TCLASS, INET_OPT_INT, tclass, RANGE, -1, 255),
     FIELD(IPV6_MINHOPCOUNT, INET_OPT_INT, min_hops, RANGE, 0, 255),
-    FIELD(IPV6_DONTFRAG, INET_OPT_BOOL, dontfrag, 0, 0, 0),
-    FIELD(IPV6_AUTOFLOWLABEL, INET_OPT_BOOL, autoflowlabel, 0, 0, 0),
     FIELD(IPV6_FREEBIND, INET_OPT_BOOL, freebind, 0, 0, 0),
     FIELD(IPV6_TRANSPARENT, INET_OPT_BOOL, transparent, INET_OPTF_CAP, 0, 0),
     FIELD(IPV6_FLOWINFO_SEND_OPT, INET_OPT_BOOL, sndflow, 0, 0, 0),
@@ -103,10 +103,9 @@ static int set_ext(struct inet_sock *is, int opt, const uint8_t *val, socklen_t 
 
 static int set_pktinfo(struct inet_sock *is, const void *val, socklen_t len) {
   struct in6_pktinfo i = {0};
-  if (len && len < sizeof i)
+  if (len < sizeof i)
     return -EINVAL;
-  if (len)
-    memcpy(&i, val, sizeof i);
+  memcpy(&i, val, sizeof i);
   if (is->bound_dev && i.ipi6_ifindex && (int)i.ipi6_ifindex != is->bound_dev)
     return -EINVAL;
   is->opt.sticky_src = i.ipi6_addr;
@@ -151,20 +150,10 @@ static int set_prefs(struct inet_sock *is, int v) {
   static const int pairs[][3] = {{IPV6_PREFER_SRC_PUBLIC, IPV6_PREFER_SRC_TMP, IPV6_PREFER_SRC_PUBTMP_DEFAULT},
                                  {IPV6_PREFER_SRC_HOME, IPV6_PREFER_SRC_COA, 0},
                                  {IPV6_PREFER_SRC_CGA, IPV6_PREFER_SRC_NONCGA, 0}};
-  int now = is->opt.addr_prefs & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_COA), clear = 0,
-      set = 0;
   for (size_t i = 0; i < 3; i++)
     if (__builtin_popcount((unsigned)v & (unsigned)(pairs[i][0] | pairs[i][1] | pairs[i][2])) > 1)
       return -EINVAL;
-  if (v & (IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBTMP_DEFAULT)) {
-    clear |= IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_TMP;
-    set |= v & (IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_TMP);
-  }
-  if (v & (IPV6_PREFER_SRC_HOME | IPV6_PREFER_SRC_COA)) {
-    clear |= IPV6_PREFER_SRC_COA;
-    set |= v & IPV6_PREFER_SRC_COA;
-  }
-  now = (now & ~clear) | set;
+  int now = v & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC | IPV6_PREFER_SRC_COA);
   if (!(now & (IPV6_PREFER_SRC_TMP | IPV6_PREFER_SRC_PUBLIC)))
     now |= IPV6_PREFER_SRC_PUBTMP_DEFAULT;
   if (!(now & IPV6_PREFER_SRC_COA))
@@ -209,7 +198,12 @@ static int set_int(struct inet_sock *is, int opt, int v) {
   case IPV6_ROUTER_ALERT: /* for routers that want to look: RFC 2711 */
     if (is->sock->type != SOCK_RAW || is->sock->protocol != IPPROTO_RAW)
       return -ENOPROTOOPT;
+    if (v >= 0 && is->opt.router_alert)
+      return -EADDRINUSE;
+    if (v < 0 && !is->opt.router_alert)
+      return -ENOBUFS;
     is->opt.router_alert = v >= 0;
+    is->opt.ra_value = v;
     return 0;
   case IPV6_HDRINCL:
     is->opt.hdrincl = v;
@@ -290,7 +284,7 @@ static int get_int(struct inet_sock *is, int opt, int *v) {
     *v = is->opt.addr_prefs;
     return 0;
   case IPV6_ROUTER_ALERT:
-    *v = is->opt.router_alert;
+    *v = is->opt.ra_value;
     return 0;
   case IPV6_MULTICAST_IF:
     *v = is->opt.mc_ifindex[1];

@@ -24,6 +24,7 @@ static bool may_ping(const struct inet_sock *is) {
 }
 
 static int ping_init(struct inet_sock *is) {
+  is->sock->opt.reuseaddr = true;
   return may_ping(is) ? dgram_init(is) : -EACCES;
 }
 

@@ -12,6 +12,7 @@ static int raw_init(struct inet_sock *is) {
   if (err)
     return err;
   is->lport = (uint16_t)is->sock->protocol; /* what getsockname(2) shows */
+  is->sock->opt.reuseaddr = true;
   LIST_INSERT_HEAD(&is->net->raw, is, hash_link);
   return 0;
 }

@@ -18,6 +18,9 @@
 #define UDP_NO_CHECK6_RX 102
 #endif
 
+#define UDPLITE_SEND_CSCOV 10 /* RFC 3828: Linux answers for UDP too */
+#define UDPLITE_RECV_CSCOV 11
+
 /* ---- the table ---- */
 
 static struct inet_sock_list *chain(struct inet_net *n, uint16_t port) {
@@ -341,6 +344,8 @@ static int udp_getsockopt(struct socket *s, int level, int opt, void *val, sockl
     v = d->corked;
     break;
   case UDP_ENCAP:
+  case UDPLITE_SEND_CSCOV:
+  case UDPLITE_RECV_CSCOV:
     v = 0;
     break;
   case UDP_NO_CHECK6_TX:
