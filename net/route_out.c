@@ -41,7 +41,9 @@ static int source_ok(struct ip_net *n, const struct ip_flow *f) {
     return -EINVAL;
   if (f->hdrincl || f->freebind)
     return 0;
-  return ip_local_type(n, &f->src) == RTN_LOCAL ? 0 : -EINVAL;
+  if (ip_local_type(n, &f->src) == RTN_LOCAL)
+    return 0;
+  return ip_is4(&f->src) ? -ENETUNREACH : -EINVAL;
 }
 
 /* MTU of the device, what the route says, what the path said. */

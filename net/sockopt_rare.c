@@ -49,7 +49,8 @@ static bool is_inet(const struct socket *s) {
 static void set_stamp(struct socket *s, int opt, bool on) {
   bool us = opt == SO_TIMESTAMP || opt == SO_TIMESTAMP_NEW_K;
   s->opt.stamp = !on ? SOCK_STAMP_NONE : us ? SOCK_STAMP_US : SOCK_STAMP_NS;
-  s->opt.stamp_new = on && (opt == SO_TIMESTAMP_NEW_K || opt == SO_TIMESTAMPNS_NEW_K);
+  if (on)
+    s->opt.stamp_new = opt == SO_TIMESTAMP_NEW_K || opt == SO_TIMESTAMPNS_NEW_K;
 }
 
 static bool get_stamp(const struct socket *s, int opt) {
@@ -70,7 +71,7 @@ static int set_stamping(struct socket *s, int opt, const void *val, socklen_t le
   if (t.flags & SOF_TIMESTAMPING_BIND_PHC) /* there is no such clock */
     return -EOPNOTSUPP;
   s->opt.tsflags = (uint32_t)t.flags;
-  s->opt.tsflags_new = opt == SO_TIMESTAMPING_NEW_K;
+  s->opt.stamp_new = opt == SO_TIMESTAMPING_NEW_K;
   return 0;
 }
 
@@ -213,7 +214,7 @@ static int get_struct(struct socket *s, int opt, void *val, socklen_t *len) {
   uint32_t mem[MEMINFO_VARS] = {0, (uint32_t)s->opt.rcvbuf, 0, (uint32_t)s->opt.sndbuf};
   switch (opt) {
   case SO_TIMESTAMPING_NEW_K:
-    if (!s->opt.tsflags_new)
+    if (!s->opt.stamp_new)
       t = (struct so_stamping){0, 0};
     /* fall through */
   case SO_TIMESTAMPING:

@@ -8,6 +8,7 @@
 #include "table.h"
 #include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 
@@ -204,6 +205,13 @@ static int64_t get_filter(struct socket *s, uint64_t uval, uint64_t ulen, int ro
   return r ? r : put_user(ulen, &len);
 }
 
+/* Options whose value says what is asked for: the group of a source filter. */
+static bool asks(uint64_t level, uint64_t opt) {
+  if ((int)level == IPPROTO_IP && (int)opt == IP_MSFILTER)
+    return true;
+  return ((int)level == IPPROTO_IP || (int)level == IPPROTO_IPV6) && (int)opt == MCAST_MSFILTER;
+}
+
 SYSCALL_HANDLER(getsockopt) {
   char val[OPT_OUT_MAX];
   int room;
@@ -215,6 +223,8 @@ SYSCALL_HANDLER(getsockopt) {
   if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_GET_FILTER)
     return get_filter(s, a[3], a[4], room);
   socklen_t len = room < OPT_OUT_MAX ? (socklen_t)room : OPT_OUT_MAX;
+  if (asks(a[1], a[2]) && len && copy_from_user(val, a[3], len))
+    return -EFAULT;
   /* The version of the ring that packet(7) is asked about. */
   if ((int)a[1] == SOL_PACKET && (int)a[2] == PACKET_HDRLEN && len >= sizeof(int) &&
       copy_from_user(val, a[3], sizeof(int)))

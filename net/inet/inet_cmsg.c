@@ -298,7 +298,7 @@ void inet_cmsg_sock(const struct socket *s, struct msg_k *m, int64_t stamp, uint
   }
   if (o->tsflags & SOF_TIMESTAMPING_SOFTWARE && (stamp || o->stamp)) {
     struct timespec ts[3] = {{stamp / 1000000000, stamp % 1000000000}};
-    cmsg_append(m, SOL_SOCKET, o->tsflags_new ? SO_TIMESTAMPING_NEW_K : SO_TIMESTAMPING, ts, sizeof ts);
+    cmsg_append(m, SOL_SOCKET, o->stamp_new ? SO_TIMESTAMPING_NEW_K : SO_TIMESTAMPING, ts, sizeof ts);
   }
   if (o->rxq_ovfl && drops)
     cmsg_append(m, SOL_SOCKET, SO_RXQ_OVFL, &drops, sizeof drops);
@@ -315,14 +315,32 @@ static uint32_t spec_dst(const struct inet_sock *is, const struct ip_info *i) {
   return ip_route_output(is->ns, &f, &r) ? 0 : ip_get4(&r.src);
 }
 
+/* What an answer would carry: recorded routes and time stamps. RFC 1122 3.2.1.8. */
+static unsigned echoed(const uint8_t *o, unsigned n, uint8_t *out) {
+  unsigned len = 0, one;
+  for (unsigned i = 0; i < n && o[i]; i += one) {
+    one = o[i] == 1 ? 1 : i + 1 < n ? o[i + 1] : 0;
+    if (!one || one > n - i || (o[i] != 1 && one < 2))
+      break;
+    if (o[i] == 7 || o[i] == 68) {
+      memcpy(out + len, o + i, one);
+      len += one;
+    }
+  }
+  while (len & 3)
+    out[len++] = 0;
+  return len;
+}
+
 static void recv_options(const struct inet_sock *is, struct msg_k *m, const struct pbuf *p) {
   unsigned n = p && p->net ? (p->net[0] & 15) * 4u : 0;
+  uint8_t back[IP4_HDR_MAX];
   if (n <= IP4_HDR || n > IP4_HDR_MAX)
     return;
   if (is->opt.recv & INET_RECV_OPTS)
     cmsg_append(m, IPPROTO_IP, IP_RECVOPTS, p->net + IP4_HDR, n - IP4_HDR);
   if (is->opt.recv & INET_RECV_RETOPTS)
-    cmsg_append(m, IPPROTO_IP, IP_RETOPTS, p->net + IP4_HDR, n - IP4_HDR);
+    cmsg_append(m, IPPROTO_IP, IP_RETOPTS, back, echoed(p->net + IP4_HDR, n - IP4_HDR, back));
 }
 
 static void recv_ip4(const struct inet_sock *is, struct msg_k *m, const struct inet_meta *meta) {
