@@ -55,7 +55,8 @@ struct ip_route {
   struct neigh *neigh; /* borrowed, good while the namespace's neigh_gen is this one: no look-up for each packet */
   uint32_t neigh_gen;
 };
-/* 0; -ENETUNREACH, -EHOSTUNREACH, -EACCES (broadcast), -EINVAL or -ENETUNREACH (src cannot be one, is not ours), -ENETDOWN. */
+/* 0; -ENETUNREACH, -EHOSTUNREACH, -EACCES (broadcast), -EINVAL or -ENETUNREACH (src cannot be one, is not ours),
+ * -ENETDOWN. */
 int ip_route_output(struct net_namespace *ns, const struct ip_flow *f, struct ip_route *r);
 bool ip_is_local(struct net_namespace *ns, const struct in6_addr *a, int oif);
 uint32_t ip_route_gen(struct net_namespace *ns); /* never 0: a zeroed struct ip_route is out of date */

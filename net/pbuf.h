@@ -21,7 +21,8 @@ struct uio;
 
 #define PBUF_HEADROOM 192 /* Ethernet, IPv6 with a few extension headers, TCP with options; and the device's own */
 #define PBUF_FRAGS 17
-#define PBUF_MAX 66176 /* an Ethernet header, IPv6 with extension headers (ip_stack.h bounds them) and 64 KiB of payload */
+#define PBUF_MAX                                                                                                       \
+  66176 /* an Ethernet header, IPv6 with extension headers (ip_stack.h bounds them) and 64 KiB of payload */
 
 /* Memory that packets point into. Made by pstore_new(), or by a device around a receive buffer of its own. */
 struct pstore {

@@ -50,7 +50,7 @@ struct sock_opts {
   bool reuseaddr, reuseport, keepalive, broadcast, passcred, passpidfd, passsec, oobinline, dontroute, debug, linger_on,
       rxq_ovfl, zerocopy, rcvmark, no_check, select_err_queue, prefer_busy_poll, wifi_status, nofcs, rcvpriority;
   uint8_t stamp;    /* SOCK_STAMP_*: what SO_TIMESTAMP or SO_TIMESTAMPNS asked for */
-  bool stamp_new; /* by a _NEW name, whichever option it was: Linux has one flag too */
+  bool stamp_new;   /* by a _NEW name, whichever option it was: Linux has one flag too */
   uint32_t tsflags; /* SO_TIMESTAMPING */
   int incoming_cpu; /* SO_INCOMING_CPU, plus 1 */
   int busy_poll_budget, buf_lock, txrehash;

@@ -77,7 +77,9 @@ int dgram_route_again(struct inet_sock *is, struct inet_tx *tx, struct ip_route 
 /* A packet of hdr bytes of room and then what m says, len bytes. -EFAULT, -ENOBUFS. May park. */
 int dgram_payload(struct msg_k *m, uint32_t hdr, uint32_t len, struct pbuf **out);
 /* Hands p down. Queue overruns are an error only for those who want to hear of errors; EMSGSIZE is told twice. */
-int dgram_output(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, struct ip_route *r);
+int dgram_output(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, struct ip_route *r, uint16_t dport);
+int dgram_too_big(struct inet_sock *is, const struct inet_tx *tx, const struct ip_route *r,
+                  uint16_t dport); /* -EMSGSIZE */
 /* The pending error or the end of sending, as sock_alloc_send_skb() of Linux finds them. */
 int dgram_may_send(struct inet_sock *is);
 bool dgram_dev_ok(const struct inet_sock *is, const struct ip_info *i); /* SO_BINDTODEVICE */

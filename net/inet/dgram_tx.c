@@ -129,7 +129,12 @@ int dgram_payload(struct msg_k *m, uint32_t hdr, uint32_t len, struct pbuf **out
   return 0;
 }
 
-int dgram_output(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, struct ip_route *r) {
+int dgram_too_big(struct inet_sock *is, const struct inet_tx *tx, const struct ip_route *r, uint16_t dport) {
+  inet_err_local(is, EMSGSIZE, &tx->f.dst, dport, inet_route_mtu(r, ip_is4(&tx->f.dst)));
+  return -EMSGSIZE;
+}
+
+int dgram_output(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, struct ip_route *r, uint16_t dport) {
   bool v6 = !ip_is4(&tx->f.dst);
   int err = ip_output(is->ns, p, &tx->f, r);
   if (is->route.gen == r->gen && is->route.dev == r->dev && ip_same(&is->route.gateway, &r->gateway)) {
@@ -138,7 +143,5 @@ int dgram_output(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, struc
   }
   if (err == -ENOBUFS && !is->opt.recverr[v6])
     return 0; /* lost, as on the network */
-  if (err == -EMSGSIZE)
-    inet_err_local(is, EMSGSIZE, &tx->f.dst, r->mtu);
-  return err;
+  return err == -EMSGSIZE ? dgram_too_big(is, tx, r, dport) : err;
 }

@@ -195,6 +195,7 @@ void inet_opts_init(struct inet_sock *is);
 void inet_opts_fini(struct inet_sock *is);
 /* The path MTU to the peer of a connected socket, or -ENOTCONN. IP_MTU, IPV6_MTU, IPV6_PATHMTU. */
 int inet_path_mtu(struct inet_sock *is);
+unsigned inet_route_mtu(const struct ip_route *r, bool v4); /* as Linux tells it */
 /* An option's integer as Linux decodes it: 4 bytes, or (bytes true) one; 0 if there is none. */
 int inet_opt_int(const void *val, socklen_t len, bool bytes);
 void inet_opt_give(void *val, socklen_t *len, const void *src, size_t n); /* cut to the room; *len what was given */
@@ -261,7 +262,7 @@ void cmsg_append(struct msg_k *m, int level, int type, const void *data, size_t 
 void inet_err_queue(struct inet_sock *is, const struct ip_error *e, uint16_t dport, const uint8_t *payload,
                     uint32_t len);
 /* The same for an error of our own making, if the socket wants to hear of such: EMSGSIZE with the MTU in info. */
-void inet_err_local(struct inet_sock *is, int err, const struct in6_addr *dst, uint32_t info);
+void inet_err_local(struct inet_sock *is, int err, const struct in6_addr *dst, uint16_t dport, uint32_t info);
 ssize_t inet_err_recv(struct inet_sock *is, struct msg_k *m); /* -EAGAIN: the queue is empty */
 void inet_err_flush(struct inet_sock *is);
 

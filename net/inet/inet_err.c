@@ -79,12 +79,12 @@ void inet_err_queue(struct inet_sock *is, const struct ip_error *e, uint16_t dpo
   report(is, e->err);
 }
 
-void inet_err_local(struct inet_sock *is, int err, const struct in6_addr *dst, uint32_t info) {
+void inet_err_local(struct inet_sock *is, int err, const struct in6_addr *dst, uint16_t dport, uint32_t info) {
   struct inet_err *x = wanted(is, dst) ? entry(is, dst, NULL, 0) : NULL;
   if (!x)
     return;
   x->ee = (struct sock_extended_err){.ee_errno = (uint32_t)err, .ee_origin = SO_EE_ORIGIN_LOCAL, .ee_info = info};
-  x->dport = is->rport;
+  x->dport = ip_is4(dst) ? is->rport : dport;
   waitq_wake_all(&is->sock->wq, EPOLLERR);
 }
 

@@ -9,7 +9,7 @@
 
 #define ICMP_FILTER_OPT 1   /* ICMP_FILTER of SOL_RAW */
 #define ICMPV6_FILTER_OPT 1 /* of SOL_ICMPV6 */
-#define SO_PASSPIDFD_K 76 /* newer than this C library */
+#define SO_PASSPIDFD_K 76   /* newer than this C library */
 #define SO_PEERPIDFD_K 77
 
 void inet_opts_init(struct inet_sock *is) {
@@ -104,6 +104,13 @@ int inet_optdef_get(const struct inet_sock *is, const struct inet_optdef *d) {
   }
 }
 
+unsigned inet_route_mtu(const struct ip_route *r, bool v4) {
+  if (v4 || r->mtu != 65535 || !r->dev)
+    return r->mtu;
+  /* IPv6's limit is on the payload: a packet may be longer than 65535 (IP6_MAX_MTU of Linux). */
+  return r->dev->mtu < 65535 + 40 ? r->dev->mtu : 65535 + 40;
+}
+
 int inet_path_mtu(struct inet_sock *is) {
   struct ip_flow f;
   struct ip_route r;
@@ -113,10 +120,7 @@ int inet_path_mtu(struct inet_sock *is) {
   f.broadcast_ok = true;
   if (ip_route_output(is->ns, &f, &r))
     return -ENOTCONN;
-  /* IPv6's limit is on the payload: a packet may be longer than 65535 (IP6_MAX_MTU of Linux). */
-  if (r.mtu == 65535 && !ip_is4(&is->raddr))
-    return r.dev->mtu < 65535 + 40 ? (int)r.dev->mtu : 65535 + 40;
-  return (int)r.mtu;
+  return (int)inet_route_mtu(&r, ip_is4(&is->raddr));
 }
 
 /* ---- SOL_SOCKET ---- */

@@ -171,7 +171,7 @@ static ssize_t ping_sendmsg(struct socket *s, struct msg_k *m) {
     pbuf_free(p);
     return err;
   }
-  err = dgram_output(is, p, &tx, &r);
+  err = dgram_output(is, p, &tx, &r, 0);
   return err ? err : (ssize_t)len;
 }
 

@@ -204,10 +204,8 @@ static ssize_t raw_sendmsg(struct socket *s, struct msg_k *m) {
     return -EMSGSIZE;
   uint32_t len = (uint32_t)m->u->resid;
   int err = prepare(is, m, &tx, &r);
-  if (!err && tx.f.hdrincl && len > r.mtu) {
-    inet_err_local(is, EMSGSIZE, &tx.f.dst, r.mtu);
-    return -EMSGSIZE;
-  }
+  if (!err && tx.f.hdrincl && len > r.mtu)
+    return dgram_too_big(is, &tx, &r, 0);
   if (!err)
     err = dgram_payload(m, 0, len, &p);
   if (err)
@@ -216,7 +214,7 @@ static ssize_t raw_sendmsg(struct socket *s, struct msg_k *m) {
     pbuf_free(p);
     return err;
   }
-  err = dgram_output(is, p, &tx, &r);
+  err = dgram_output(is, p, &tx, &r, 0);
   return err ? err : (ssize_t)len;
 }
 

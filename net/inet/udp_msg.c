@@ -53,12 +53,10 @@ static int transmit(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, st
     err = -EMSGSIZE;
   if (err) {
     pbuf_free(p);
-    if (err == -EMSGSIZE && !tx->gso)
-      inet_err_local(is, EMSGSIZE, &tx->f.dst, r->mtu);
-    return err;
+    return err == -EMSGSIZE && !tx->gso ? dgram_too_big(is, tx, r, dport) : err;
   }
   put_header(is, p, tx, r, dport);
-  err = dgram_output(is, p, tx, r);
+  err = dgram_output(is, p, tx, r, dport);
   if (!err)
     mib->out_datagrams++;
   else if (err == -ENOBUFS)
@@ -100,10 +98,8 @@ static int cork_add(struct inet_sock *is, struct msg_k *m) {
   struct dgram_sock *d = dgram_of(is);
   struct dgram_cork *c = d->cork;
   uint32_t len = (uint32_t)m->u->resid;
-  if (len > payload_max(&c->tx) - UDP_HDR - c->len) {
-    inet_err_local(is, EMSGSIZE, &c->tx.f.dst, is->route.mtu);
-    return -EMSGSIZE;
-  }
+  if (len > payload_max(&c->tx) - UDP_HDR - c->len)
+    return dgram_too_big(is, &c->tx, &is->route, c->dport);
   uint8_t *part = malloc(len ? len : 1);
   if (!part)
     return -ENOBUFS;
@@ -183,10 +179,8 @@ ssize_t udp_sendmsg(struct socket *s, struct msg_k *m) {
     return err ? err : send_corked(is, m, more);
   }
   uint32_t len = (uint32_t)m->u->resid;
-  if (len + UDP_HDR > payload_max(&tx)) {
-    inet_err_local(is, EMSGSIZE, &tx.f.dst, r.mtu);
-    return -EMSGSIZE;
-  }
+  if (len + UDP_HDR > payload_max(&tx))
+    return dgram_too_big(is, &tx, &r, port);
   err = dgram_payload(m, UDP_HDR, len, &p);
   if (err)
     return err;
