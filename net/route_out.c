@@ -117,6 +117,8 @@ static int special(struct ip_net *n, const struct ip_flow *f, int *oif, struct i
     return 0;
   struct netdev *d = netdev_by_index_borrow(n->ns, *oif);
   *done = true;
+  if (d && !ip_is4(&f->dst) && !(d->flags & IFF_MULTICAST)) /* it has no route for ff00::/8 */
+    return -ENETUNREACH;
   return d ? on_link(n, &f->dst, d, r) : -ENODEV;
 }
 

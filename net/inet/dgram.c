@@ -33,14 +33,15 @@ void dgram_fini(struct inet_sock *is) {
 
 /* ---- the queue ---- */
 
-/* What a packet costs its receiver: as Linux's truesize on lo, so that as many fit into SO_RCVBUF as there. */
-static uint32_t charge_of(const struct pbuf *p) {
-  uint32_t n = p->len + 20 + 8 + 31 + 320, size = 512;
-  while (size < n && size < 4096)
+/* What a packet costs its receiver: what Linux 6.18 charges for one that came over lo (its truesize), so that as many
+ * fit into SO_RCVBUF as there. Headers and bookkeeping, then the allocator's sizes; beyond them, pages. */
+static uint32_t charge_of(uint32_t len, bool v4) {
+  uint32_t n = len + (v4 ? 376 : 388), size = 1024;
+  if (n <= 576)
+    return 576 + 256;
+  while (size < n)
     size *= 2;
-  if (size < n) /* larger ones are of whole pages */
-    size = (n + 4095) & ~4095u;
-  return size + 256;
+  return size <= 16384 ? size + 256 : len + 832;
 }
 
 static int64_t realtime(void) {
@@ -51,7 +52,7 @@ static int64_t realtime(void) {
 
 bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, uint16_t sport, uint16_t dport) {
   struct dgram_sock *d = dgram_of(is);
-  uint32_t charge = charge_of(p);
+  uint32_t charge = charge_of(p->len, ip_is4(&i->dst));
   if (d->nrx && (d->rmem + charge > (uint32_t)is->sock->opt.rcvbuf || d->nrx >= DGRAM_QUEUE_MAX)) {
     d->drops++;
     pbuf_free(p);
@@ -61,6 +62,7 @@ bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i
                                    .dst = i->dst,
                                    .ifindex = i->dev->ifindex,
                                    .drops = d->drops,
+                                   .charge = charge,
                                    .sport = sport,
                                    .dport = dport,
                                    .gro = p->gso ? p->gso_size : 0,
@@ -80,7 +82,7 @@ bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i
 static void dequeue(struct dgram_sock *d, struct pbuf *p) {
   STAILQ_REMOVE(&d->rx, p, pbuf, link);
   d->nrx--;
-  d->rmem -= charge_of(p);
+  d->rmem -= dgram_cb(p)->charge;
 }
 
 /* ---- receiving ---- */

@@ -14,7 +14,7 @@
 struct dgram_cb { /* in pbuf.cb */
   struct in6_addr src, dst;
   int ifindex;
-  uint32_t drops;
+  uint32_t drops, charge;
   uint16_t sport, dport, gro;
   uint8_t ttl, tos, many; /* many: it was sent to a group or broadcast */
 };

@@ -2,14 +2,15 @@
  * SOL_SOCKET that need the network (socket(7)). */
 #include "../../core/errno.h"
 #include "../../core/task.h"
-#include "inet.h"
+#include "dgram.h"
 #include <linux/capability.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ICMP_FILTER_OPT 1   /* ICMP_FILTER of SOL_RAW */
 #define ICMPV6_FILTER_OPT 1 /* of SOL_ICMPV6 */
-#define SO_PASSPIDFD_K 76   /* newer than this C library */
+#define SO_MEMINFO_K 55
+#define SO_PASSPIDFD_K 76 /* newer than this C library */
 #define SO_PEERPIDFD_K 77
 
 void inet_opts_init(struct inet_sock *is) {
@@ -185,9 +186,20 @@ static int set_socket(struct inet_sock *is, int opt, const void *val, socklen_t 
   }
 }
 
+/* SK_MEMINFO_*: what is queued, the limits, what was dropped. */
+static int get_meminfo(const struct inet_sock *is, void *val, socklen_t *len) {
+  const struct dgram_sock *d = is->sock->type == SOCK_STREAM ? NULL : dgram_of(is);
+  uint32_t m[9] = {d ? d->rmem : 0, (uint32_t)is->sock->opt.rcvbuf, 0, (uint32_t)is->sock->opt.sndbuf};
+  m[8] = d ? d->drops : 0;
+  inet_opt_give(val, len, m, sizeof m);
+  return 0;
+}
+
 static int get_socket(const struct inet_sock *is, int opt, void *val, socklen_t *len) {
   static const struct ucred nobody = {0, (uid_t)-1, (gid_t)-1};
   switch (opt) {
+  case SO_MEMINFO_K:
+    return get_meminfo(is, val, len);
   case SO_BINDTODEVICE:
     return get_bindtodevice(is, val, len);
   case SO_PEERCRED:

@@ -206,6 +206,9 @@ static ssize_t raw_sendmsg(struct socket *s, struct msg_k *m) {
   int err = prepare(is, m, &tx, &r);
   if (!err && tx.f.hdrincl && len > r.mtu)
     return dgram_too_big(is, &tx, &r, 0);
+  bool icmp = !err && (tx.f.proto == IPPROTO_ICMP || tx.f.proto == IPPROTO_ICMPV6);
+  if (icmp && !tx.f.hdrincl && len < 2) /* Linux looks at type and code */
+    err = -EFAULT;
   if (!err)
     err = dgram_payload(m, 0, len, &p);
   if (err)

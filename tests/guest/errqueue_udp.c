@@ -41,14 +41,20 @@ static void addr(const char *what, const struct sockaddr *a) {
     inet_ntop(AF_INET, &((struct sockaddr_in *)a)->sin_addr, b, sizeof b);
   if (a->sa_family == AF_INET6)
     inet_ntop(AF_INET6, &((struct sockaddr_in6 *)a)->sin6_addr, b, sizeof b);
-  printf(" %s %d %s %d", what, a->sa_family, b, a->sa_family == AF_UNSPEC ? 0 : ntohs(((struct sockaddr_in *)a)->sin_port));
+  printf(" %s %d %s %d", what, a->sa_family, b,
+         a->sa_family == AF_UNSPEC ? 0 : ntohs(((struct sockaddr_in *)a)->sin_port));
 }
 static void drain(const char *what, int fd) {
   char data[2000], ctl[512];
   struct sockaddr_storage ss;
   memset(&ss, 0, sizeof ss);
   struct iovec v = {data, sizeof data};
-  struct msghdr h = {.msg_name = &ss, .msg_namelen = sizeof ss, .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = sizeof ctl};
+  struct msghdr h = {.msg_name = &ss,
+                     .msg_namelen = sizeof ss,
+                     .msg_iov = &v,
+                     .msg_iovlen = 1,
+                     .msg_control = ctl,
+                     .msg_controllen = sizeof ctl};
   long r = recvmsg(fd, &h, MSG_ERRQUEUE);
   printf("%s: %s", what, err(r));
   if (r >= 0) {
@@ -61,7 +67,8 @@ static void drain(const char *what, int fd) {
       if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
           (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR)) {
         memcpy(&ee, CMSG_DATA(c), sizeof ee);
-        printf(" %s origin %d type %d code %d info %u data %u", strerrorname_np(ee.ee_errno), ee.ee_origin, ee.ee_type, ee.ee_code, ee.ee_info, ee.ee_data);
+        printf(" %s origin %d type %d code %d info %u data %u", strerrorname_np(ee.ee_errno), ee.ee_origin, ee.ee_type,
+               ee.ee_code, ee.ee_info, ee.ee_data);
         addr("by", SO_EE_OFFENDER((struct sock_extended_err *)CMSG_DATA(c)));
       } else if (c->cmsg_len == CMSG_LEN(4)) {
         int x;

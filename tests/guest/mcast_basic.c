@@ -62,7 +62,10 @@ static void basic4(void) {
   printf("no such device %s\n", err(setsockopt(a, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m)));
   m = (struct ip_mreqn){.imr_multiaddr.s_addr = inet_addr("10.0.0.1"), .imr_ifindex = 1};
   printf("no group %s\n", err(setsockopt(a, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m)));
-  printf("leave what was not joined %s\n", err(setsockopt(b, IPPROTO_IP, IP_DROP_MEMBERSHIP, &(struct ip_mreqn){.imr_multiaddr.s_addr = inet_addr("239.9.9.9"), .imr_ifindex = 1}, sizeof m)));
+  printf(
+      "leave what was not joined %s\n",
+      err(setsockopt(b, IPPROTO_IP, IP_DROP_MEMBERSHIP,
+                     &(struct ip_mreqn){.imr_multiaddr.s_addr = inet_addr("239.9.9.9"), .imr_ifindex = 1}, sizeof m)));
   int t = socket(AF_INET, SOCK_STREAM, 0);
   printf("stream %s\n", err(setsockopt(t, IPPROTO_IP, IP_ADD_MEMBERSHIP, &m, sizeof m)));
   close(t);

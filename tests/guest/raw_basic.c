@@ -1,4 +1,5 @@
-/* Raw and ping sockets over lo: names, what they see and send, filters, headers of one's own; raw(7), icmp(7), RFC 3542. */
+/* Raw and ping sockets over lo: names, what they see and send, filters, headers of one's own; raw(7), icmp(7), RFC
+ * 3542. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -34,7 +35,7 @@ static uint16_t csum(const void *p, size_t n) {
   for (; n > 1; n -= 2)
     s += *w++;
   s = (s >> 16) + (s & 0xffff);
-  return (uint16_t)~(s + (s >> 16));
+  return (uint16_t) ~(s + (s >> 16));
 }
 static const struct sockaddr_in lo = {.sin_family = AF_INET, .sin_addr.s_addr = 0x0100007f};
 static struct sockaddr_in6 lo6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -50,8 +51,8 @@ static void next4(const char *what, int fd) {
   printf("%s: %s", what, err(n));
   if (n >= 20) {
     const struct iphdr *h = (void *)b;
-    printf(" ihl %d len %d ttl %d tos %d proto %d csum %d type %d from %s port %d", h->ihl, ntohs(h->tot_len), h->ttl, h->tos,
-           h->protocol, csum(b, h->ihl * 4u) == 0, b[h->ihl * 4], inet_ntoa(from.sin_addr), from.sin_port);
+    printf(" ihl %d len %d ttl %d tos %d proto %d csum %d type %d from %s port %d", h->ihl, ntohs(h->tot_len), h->ttl,
+           h->tos, h->protocol, csum(b, h->ihl * 4u) == 0, b[h->ihl * 4], inet_ntoa(from.sin_addr), from.sin_port);
   }
   printf("\n");
 }
@@ -106,7 +107,8 @@ static void icmp4(void) {
 }
 
 static void own_header(void) {
-  int r = socket(AF_INET, SOCK_RAW, IPPROTO_UDP), x = socket(AF_INET, SOCK_RAW, IPPROTO_RAW), u = socket(AF_INET, SOCK_DGRAM, 0), v;
+  int r = socket(AF_INET, SOCK_RAW, IPPROTO_UDP), x = socket(AF_INET, SOCK_RAW, IPPROTO_RAW),
+      u = socket(AF_INET, SOCK_DGRAM, 0), v;
   struct sockaddr_in a = lo;
   socklen_t l = sizeof a;
   bind(u, (void *)&a, sizeof a);
@@ -208,7 +210,8 @@ static void ping(int domain) {
   struct pollfd pf = {p, POLLIN, 0};
   poll(&pf, 1, 100);
   printf("reply %s", err(recvfrom(p, b, sizeof b, MSG_DONTWAIT, (void *)&from, &fl)));
-  printf(" type %d id %d seq %d %.4s name %u\n", b[0], me.sin6_port && !memcmp(b + 4, &me.sin6_port, 2), b[7], b + 8, fl);
+  printf(" type %d id %d seq %d %.4s name %u\n", b[0], me.sin6_port && !memcmp(b + 4, &me.sin6_port, 2), b[7], b + 8,
+         fl);
   printf("short %s\n", err(sendto(p, e, 7, 0, a, l)));
   e[0] = 13;
   printf("type %s\n", err(sendto(p, e, sizeof e, 0, a, l)));

@@ -22,7 +22,8 @@ static const char *err(long r) {
   return b;
 }
 static struct sockaddr_in lo4(int port) {
-  return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  return (struct sockaddr_in){
+      .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 }
 static int port_of(int fd) {
   struct sockaddr_storage ss;
@@ -38,9 +39,12 @@ static void name(const char *what, int fd, int peer) {
   if (r)
     printf("%s: %s\n", what, err(r));
   else {
-    inet_ntop(ss.ss_family, ss.ss_family == AF_INET ? (void *)&((struct sockaddr_in *)&ss)->sin_addr
-                                                    : (void *)&((struct sockaddr_in6 *)&ss)->sin6_addr, b, sizeof b);
-    printf("%s: family %d len %u %s port %s\n", what, ss.ss_family, l, b, ((struct sockaddr_in *)&ss)->sin_port ? "set" : "0");
+    inet_ntop(ss.ss_family,
+              ss.ss_family == AF_INET ? (void *)&((struct sockaddr_in *)&ss)->sin_addr
+                                      : (void *)&((struct sockaddr_in6 *)&ss)->sin6_addr,
+              b, sizeof b);
+    printf("%s: family %d len %u %s port %s\n", what, ss.ss_family, l, b,
+           ((struct sockaddr_in *)&ss)->sin_port ? "set" : "0");
   }
 }
 static int ready(int fd) {

@@ -1,5 +1,5 @@
-/* Control messages of datagrams, both ways: which come, in which order, how long, and with what in them; ip(7), ipv6(7),
- * udp(7). */
+/* Control messages of datagrams, both ways: which come, in which order, how long, and with what in them; ip(7),
+ * ipv6(7), udp(7). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -51,8 +51,9 @@ static void show(const struct cmsghdr *c) {
   const unsigned char *d = CMSG_DATA(c);
   size_t n = c->cmsg_len - CMSG_LEN(0);
   printf("  %d/%d len %zu", c->cmsg_level, c->cmsg_type, n);
-  int stamp = c->cmsg_level == SOL_SOCKET && (c->cmsg_type == SO_TIMESTAMP || c->cmsg_type == SO_TIMESTAMPNS ||
-                                              c->cmsg_type == SO_TIMESTAMPING || (c->cmsg_type >= 63 && c->cmsg_type <= 65));
+  int stamp =
+      c->cmsg_level == SOL_SOCKET && (c->cmsg_type == SO_TIMESTAMP || c->cmsg_type == SO_TIMESTAMPNS ||
+                                      c->cmsg_type == SO_TIMESTAMPING || (c->cmsg_type >= 63 && c->cmsg_type <= 65));
   if (stamp) {
     time_t t;
     memcpy(&t, d, sizeof t);
@@ -74,7 +75,12 @@ static void get(const char *what, int fd, size_t room, int flags) {
   char ctl[1024];
   struct sockaddr_storage ss;
   struct iovec v = {data, sizeof data};
-  struct msghdr h = {.msg_name = &ss, .msg_namelen = sizeof ss, .msg_iov = &v, .msg_iovlen = 1, .msg_control = ctl, .msg_controllen = room};
+  struct msghdr h = {.msg_name = &ss,
+                     .msg_namelen = sizeof ss,
+                     .msg_iov = &v,
+                     .msg_iovlen = 1,
+                     .msg_control = ctl,
+                     .msg_controllen = room};
   long r = recvmsg(fd, &h, flags | MSG_DONTWAIT);
   printf("%s: %s", what, err(r));
   if (r < 0) {
@@ -89,7 +95,12 @@ static void get(const char *what, int fd, size_t room, int flags) {
 static long put(int fd, const struct sockaddr_storage *ss, socklen_t l, const char *data, size_t n, const void *ctl,
                 size_t cl) {
   struct iovec v = {(void *)data, n};
-  struct msghdr h = {.msg_name = (void *)ss, .msg_namelen = l, .msg_iov = &v, .msg_iovlen = 1, .msg_control = (void *)ctl, .msg_controllen = cl};
+  struct msghdr h = {.msg_name = (void *)ss,
+                     .msg_namelen = l,
+                     .msg_iov = &v,
+                     .msg_iovlen = 1,
+                     .msg_control = (void *)ctl,
+                     .msg_controllen = cl};
   return sendmsg(fd, &h, 0);
 }
 static size_t cm(char *b, int level, int type, const void *d, size_t n) {
@@ -146,7 +157,8 @@ static void four(void) {
   pi.ipi_spec_dst.s_addr = inet_addr("203.0.113.5");
   printf("pktinfo not ours %s\n", err(put(any, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi))));
   pi = (struct in_pktinfo){.ipi_ifindex = 99999};
-  printf("pktinfo no device %s\n", err(put(any, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi))));
+  printf("pktinfo no device %s\n",
+         err(put(any, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IP, IP_PKTINFO, &pi, sizeof pi))));
   unsigned char opts[8] = {148, 4, 0, 0, 1, 1, 1, 0};
   setsockopt(s, IPPROTO_IP, IP_OPTIONS, opts, 8);
   put(s, &a, al, "opt", 3, NULL, 0);
@@ -204,9 +216,11 @@ static void six(void) {
   printf("pktinfo %s\n", err(put(s, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi))));
   get("pktinfo", r, 512, 0);
   inet_pton(AF_INET6, "2001:db8::1", &pi.ipi6_addr);
-  printf("pktinfo not ours %s\n", err(put(s, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi))));
+  printf("pktinfo not ours %s\n",
+         err(put(s, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi))));
   pi = (struct in6_pktinfo){.ipi6_ifindex = 99999};
-  printf("pktinfo no device %s\n", err(put(s, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi))));
+  printf("pktinfo no device %s\n",
+         err(put(s, &a, al, "pi", 2, ctl, cm(ctl, IPPROTO_IPV6, IPV6_PKTINFO, &pi, sizeof pi))));
   unsigned char hop[8] = {0, 0, 1, 4, 0, 0, 0, 0}, dst[8] = {0, 0, 1, 4, 0, 0, 0, 0};
   n = cm(ctl, IPPROTO_IPV6, IPV6_HOPOPTS, hop, 8);
   n += cm(ctl + n, IPPROTO_IPV6, IPV6_DSTOPTS, dst, 8);

@@ -1,5 +1,5 @@
-/* UDP, the rest: corked datagrams, SO_REUSEPORT, who gets a packet, buffer limits, SO_PEEK_OFF, devices, SIGIO, checksums
- * off, timeouts; udp(7), socket(7). */
+/* UDP, the rest: corked datagrams, SO_REUSEPORT, who gets a packet, buffer limits, SO_PEEK_OFF, devices, SIGIO,
+ * checksums off, timeouts; udp(7), socket(7). */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -87,7 +87,8 @@ static void cork(void) {
 }
 
 static void choice(void) {
-  int any = mk("0.0.0.0", 0, SO_REUSEADDR), p = port_of(any), one = mk("127.0.0.1", p, SO_REUSEADDR), s = mk("127.0.0.1", 0, 0), t = mk("127.0.0.1", 0, 0);
+  int any = mk("0.0.0.0", 0, SO_REUSEADDR), p = port_of(any), one = mk("127.0.0.1", p, SO_REUSEADDR),
+      s = mk("127.0.0.1", 0, 0), t = mk("127.0.0.1", 0, 0);
   struct sockaddr_in peer = sa("127.0.0.1", port_of(s));
   int conn = mk("127.0.0.1", p, SO_REUSEADDR);
   printf("connect %s\n", err(connect(conn, (void *)&peer, sizeof peer)));
