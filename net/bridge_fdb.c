@@ -71,7 +71,7 @@ void bridge_fdb_learn(struct bridge_port *p, const uint8_t *addr) {
 int bridge_fdb_add(struct bridge *br, struct bridge_port *port, const uint8_t *addr, bool local, bool is_static,
                    bool exclusive) {
   struct bridge_entry *e = find(br, addr);
-  if (addr[0] & 1 || !memcmp(addr, "\0\0\0\0\0", ETH_ALEN))
+  if (local && (addr[0] & 1 || !memcmp(addr, "\0\0\0\0\0", ETH_ALEN)))
     return -EINVAL;
   if (e && exclusive)
     return -EEXIST;

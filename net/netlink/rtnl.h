@@ -18,7 +18,7 @@ struct rtnl_op {
   int (*dump)(struct nl_req *r, struct nl_dump *d);
 };
 extern const struct rtnl_op rtnl_link_ops[], rtnl_addr_ops[], rtnl_route_ops[], rtnl_neigh_ops[], rtnl_rule_ops[],
-    rtnl_conf_ops[], rtnl_nsid_ops[], rtnl_tc_ops[], rtnl_label_ops[]; /* type 0 ends each */
+    rtnl_conf_ops[], rtnl_nsid_ops[], rtnl_tc_ops[], rtnl_label_ops[], rtnl_bridge_ops[]; /* type 0 ends each */
 
 /* What changed is told to a group: fill() puts one message (pid and seq of the request that caused it, if any). */
 void rtnl_tell(struct net_namespace *ns, unsigned group,
@@ -42,6 +42,7 @@ int rtnl_clock(int64_t ns_since_boot);                  /* hundredths of a secon
 /* One link, for RTM_NEWLINK and RTM_DELLINK, with what ext_mask (RTEXT_FILTER_*) asks for. */
 void rtnl_fill_link(struct nlbuf *b, const struct netdev *d, uint16_t type, uint16_t flags, uint32_t pid, uint32_t seq,
                     uint32_t change, uint32_t ext_mask);
+uint8_t rtnl_operstate(const struct netdev *d);
 void rtnl_link_told(struct netdev *d, uint16_t type, uint32_t change);
 extern const struct nla_policy rtnl_link_policy[];
 int rtnl_parse_link(const struct nl_req *r, const struct nlattr **tb, struct nl_extack *x); /* tb: IFLA_MAX + 1 */

@@ -25,7 +25,7 @@ static bool kind_is(const struct netdev *d, const char *kind) {
 }
 
 /* RFC 2863. lo and dummies have no carrier that anybody watches. */
-static uint8_t operstate(const struct netdev *d) {
+uint8_t rtnl_operstate(const struct netdev *d) {
   if (!(d->flags & IFF_UP))
     return OPER_DOWN;
   if (is_lo(d) || kind_is(d, "dummy"))
@@ -104,7 +104,7 @@ static void put_kind(struct nlbuf *b, const struct netdev *d) {
 static void put_device(struct nlbuf *b, const struct netdev *d) {
   nla_put_str(b, IFLA_IFNAME, d->name);
   nla_put_u32(b, IFLA_TXQLEN, d->tx_queue_len);
-  nla_put_u8(b, IFLA_OPERSTATE, operstate(d));
+  nla_put_u8(b, IFLA_OPERSTATE, rtnl_operstate(d));
   nla_put_u8(b, IFLA_LINKMODE, 0);
   nla_put_u8(b, IFLA_NETNS_IMMUTABLE_K, is_lo(d) || kind_is(d, "bridge"));
   put_limits(b, d);

@@ -126,7 +126,7 @@ static int start_neighs(struct nl_req *r, struct nl_dump *d) {
     return r->nk->strict ? nl_err(&r->ext, -EINVAL, "Invalid header for neighbor dump request") : 0;
   if (r->nk->strict && (m->ndm_pad1 || m->ndm_pad2 || m->ndm_ifindex || m->ndm_state || m->ndm_type))
     return nl_err(&r->ext, -EINVAL, "Invalid values in header for neighbor dump request");
-  if (m->ndm_flags & NTF_PROXY || family == AF_BRIDGE)
+  if (m->ndm_flags & NTF_PROXY)
     d->fn = dump_nothing;
   int rc = parse(r, tb);
   if (rc)

@@ -3,7 +3,7 @@
 [ "$BRIDGE_IN" ] || exec env BRIDGE_IN=1 unshare -nm sh "$0"
 mount -t tmpfs none /run
 echo 1 > /proc/sys/net/ipv6/conf/default/disable_ipv6 2>/dev/null
-links() {
+links() { # without what Linux tells of a little later (carriers)
   ip $1 -j -d link | python3 -c '
 import json, sys
 for l in sorted(json.load(sys.stdin), key=lambda l: l["ifname"]):
@@ -11,7 +11,7 @@ for l in sorted(json.load(sys.stdin), key=lambda l: l["ifname"]):
         continue
     s = l["linkinfo"].get("info_slave_data", {})
     d = l["linkinfo"].get("info_data", {}) or {}
-    print(" ", l["ifname"], l["address"], ",".join(sorted(l["flags"])), l["mtu"], l["operstate"], l.get("master"), s.get("state"), s.get("no"), l["promiscuity"], d.get("ageing_time"), d.get("stp_state"))'
+    print(" ", l["ifname"], l["address"], "up" if "UP" in l["flags"] else "down", l["mtu"], l.get("master"), s.get("state"), s.get("no"), l["promiscuity"], d.get("ageing_time"), d.get("stp_state"))'
 }
 try() { echo "\$ $*"; "$@" 2>&1; r=$?; [ $r = 0 ] || echo "  exit $r"; }
 try ip link add br0 address 02:00:00:00:00:99 type bridge
@@ -69,7 +69,7 @@ for i in range(20):
 s.close()
 P
 ip netns exec b python3 /run/server.py 10.9.0.2 3 > /run/out &
-for k in $(seq 50); do grep -q ready /run/out && break; sleep 0.05; done
+for k in $(seq 200); do grep -q ready /run/out && break; sleep 0.05; done
 ip netns exec a python3 /run/client.py 10.9.0.2
 ip netns exec c python3 /run/client.py 10.9.0.2
 python3 /run/client.py 10.9.0.2
