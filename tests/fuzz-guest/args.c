@@ -51,6 +51,7 @@ static const struct {
 };
 
 void args_setup(void) {
+  net_setup();
   for (unsigned i = 0; i < N(rows) && total < MAX_CALLS; i++) {
     struct template *t = &calls[total++];
     *t = (struct template){.nr = rows[i].nr, .name = rows[i].name, .implemented = rows[i].support};
@@ -565,6 +566,10 @@ static uint64_t value(struct rng *r, const struct template *t, const struct arg 
 }
 
 void make_call_args(struct rng *r, struct call *c) {
+  if (net_turn(r)) {
+    make_net_call(r, c);
+    return;
+  }
   const struct template *t;
   do {
     t = &calls[below(r, (uint64_t)total)];

@@ -61,6 +61,13 @@ void remember_pid(int pid);
 void run_calls(struct rng *r, int n); /* n < 0: for ever */
 void scene(struct rng *r);
 
+/* ---- net.c ---- */
+struct call;
+void net_setup(void);
+bool net_turn(struct rng *r); /* is the next call one of net.c's? */
+void make_net_call(struct rng *r, struct call *c);
+void make_net_objects(struct rng *r);
+
 /* ---- args.c ---- */
 struct call {
   int nr;

@@ -283,6 +283,10 @@ static void make_anonymous(struct rng *r) {
 
 void make_object(struct rng *r) {
   int p[2];
+  if (net_turn(r)) {
+    make_net_objects(r);
+    return;
+  }
   switch (below(r, 7)) {
   case 0:
     if (!pipe2(p, one_in(r, 2) ? O_NONBLOCK : 0)) {
