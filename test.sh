@@ -60,7 +60,7 @@ run_unit() {
   for t in build-asan/tests/unit/test_*; do
     [ -x "$t" ] && [ ! -d "$t" ] || continue
     name=$(basename "$t")
-    ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 timeout -k 5 "${UNIT_TIMEOUT:-120}" "$t" >"$out" 2>&1 </dev/null
+    CK_DEFAULT_TIMEOUT=60 ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0 timeout -k 5 "${UNIT_TIMEOUT:-120}" "$t" >"$out" 2>&1 </dev/null
     rc=$?
     if [ $rc -eq 0 ]; then
       verdict PASS unit "$name"
