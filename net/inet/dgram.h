@@ -45,6 +45,9 @@ struct dgram_sock { /* inet_sock.priv */
   struct dgram_cork *cork;
   bool corked, gro, no_check6_tx, no_check6_rx, hashed;
   uint16_t gso_size;
+  /* UDP-Lite's: bytes that the checksum covers at least, sent and wanted; 0 means all */
+  bool send_cscov_set, recv_cscov_set;
+  uint16_t send_cscov, recv_cscov;
 };
 static inline struct dgram_sock *dgram_of(const struct inet_sock *is) {
   return is->priv;

@@ -9,7 +9,6 @@
 
 #define IPPROTO_LAST 263 /* IPPROTO_MAX of Linux */
 
-#pragma weak inet_proto_udplite /* a protocol whose file is not there yet is one that is not built in */
 
 /* ---- socket(2) ---- */
 

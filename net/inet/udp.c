@@ -1,4 +1,4 @@
-/* UDP: RFC 768, RFC 1122 4.1, RFC 8200 8.1, udp(7). Sockets by port, what comes in, options. */
+/* UDP and UDP-Lite: RFC 768, RFC 3828, RFC 1122 4.1, RFC 8200 8.1, udp(7). Sockets by port, what comes in, options. */
 #include "udp.h"
 #include "../sock_filter.h"
 #include "../siphash.h"
@@ -53,6 +53,7 @@ int udp_ready(struct inet_sock *is) {
 struct names {
   const struct ip_info *i;
   uint16_t sport, dport;
+  bool lite;
 };
 
 static bool local_match(const struct inet_sock *is, const struct in6_addr *dst, int *score) {
@@ -73,7 +74,8 @@ static bool local_match(const struct inet_sock *is, const struct in6_addr *dst, 
 /* compute_score() of Linux: -1 no match; connected before an address before the wildcard, a device before any. */
 static int score_of(const struct inet_sock *is, const struct names *k) {
   int score = 0;
-  if (is->lport != k->dport || !local_match(is, &k->i->dst, &score) || !dgram_dev_ok(is, k->i))
+  if (is->lport != k->dport || udp_is_lite(is) != k->lite || !local_match(is, &k->i->dst, &score) ||
+      !dgram_dev_ok(is, k->i))
     return -1;
   if (is->connected) {
     if (!ip_same(&is->raddr, &k->i->src) || (is->rport && is->rport != k->sport))
@@ -127,6 +129,27 @@ static struct inet_sock *lookup(struct inet_net *n, const struct names *k) {
 
 /* ---- what comes in ---- */
 
+/* RFC 3828: the header's length is how much the checksum covers, and there must be one. */
+static bool lite_ok(const struct pbuf *p, const struct ip_info *i, const struct udp_wire *h) {
+  uint32_t cover = h->len ? ntohs(h->len) : p->len;
+  if (cover < UDP_HDR || cover > p->len || !h->csum)
+    return false;
+  if (p->csum != PB_CSUM_NONE)
+    return true;
+  return !csum_fold(pbuf_csum_add(p, 0, cover, ip_pseudo_sum(&i->src, &i->dst, IPPROTO_UDPLITE, p->len)));
+}
+
+/* What the socket wants to have covered. */
+static bool covered(const struct inet_sock *is, const struct pbuf *p) {
+  const struct dgram_sock *d = dgram_of(is);
+  struct udp_wire h;
+  if (!udp_is_lite(is) || !d->recv_cscov_set)
+    return true;
+  pbuf_copy_out(p, 0, &h, sizeof h);
+  uint32_t cover = h.len ? ntohs(h.len) : p->len;
+  return cover == p->len || (d->recv_cscov && cover >= d->recv_cscov);
+}
+
 static bool csum_ok(const struct pbuf *p, const struct ip_info *i, const struct udp_wire *h, bool *none) {
   *none = !h->csum;
   if (!h->csum || p->csum != PB_CSUM_NONE)
@@ -169,7 +192,7 @@ static void deliver_split(struct inet_sock *is, struct pbuf *p, const struct ip_
 /* Takes p over; data is at the UDP header, which filters see. */
 static void deliver(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, const struct names *k) {
   uint32_t keep = p->len;
-  if (is->sock->filter && !sock_filter_pass(is->sock, p, &keep)) {
+  if (!covered(is, p) || (is->sock->filter && !sock_filter_pass(is->sock, p, &keep))) {
     dgram_of(is)->drops++;
     udp_mib_of(is, &i->dst)->in_errors++;
     pbuf_free(p);
@@ -199,29 +222,29 @@ static void deliver_many(struct inet_net *n, struct pbuf *p, const struct ip_inf
     deliver(last, p, i, k);
     return;
   }
-  n->udp_mib[0][!ip_is4(&i->dst)].ignored_multi++;
+  n->udp_mib[k->lite][!ip_is4(&i->dst)].ignored_multi++;
   pbuf_free(p);
 }
 
-static void udp_input(struct net_namespace *ns, struct pbuf *p, const struct ip_info *i) {
+static void input(struct net_namespace *ns, struct pbuf *p, const struct ip_info *i, bool lite) {
   struct inet_net *n = inet_net_of(ns);
-  struct udp_mib *mib = n ? &n->udp_mib[0][!ip_is4(&i->dst)] : NULL;
+  struct udp_mib *mib = n ? &n->udp_mib[lite][!ip_is4(&i->dst)] : NULL;
   struct udp_wire h;
-  bool none;
+  bool none = false;
   if (!n || p->len < UDP_HDR || !pbuf_linear(p, UDP_HDR))
     goto bad;
   memcpy(&h, p->data, sizeof h);
   uint32_t len = ntohs(h.len);
-  if (!p->gso) { /* of a GSO packet the length is the first segment's, or the whole's */
+  if (!p->gso && !lite) { /* of a GSO packet the length is the first segment's, or the whole's */
     if (len < UDP_HDR || len > p->len)
       goto bad;
     pbuf_trim(p, len);
   }
-  if (!csum_ok(p, i, &h, &none)) {
+  if (lite ? !lite_ok(p, i, &h) : !csum_ok(p, i, &h, &none)) {
     mib->in_csum_errors++;
     goto bad;
   }
-  struct names k = {i, ntohs(h.sport), ntohs(h.dport)};
+  struct names k = {i, ntohs(h.sport), ntohs(h.dport), lite};
   if (i->multicast || i->broadcast) {
     if (none && !ip_is4(&i->dst)) {
       mib->in_csum_errors++;
@@ -249,7 +272,7 @@ bad:
   pbuf_free(p);
 }
 
-static void udp_error(struct net_namespace *ns, const struct ip_error *e, const uint8_t *quoted, uint32_t len) {
+static void error(struct net_namespace *ns, const struct ip_error *e, const uint8_t *quoted, uint32_t len, bool lite) {
   struct inet_net *n = inet_net_of(ns);
   struct udp_wire h;
   if (!n || len < sizeof h)
@@ -258,13 +281,26 @@ static void udp_error(struct net_namespace *ns, const struct ip_error *e, const 
   /* Who would receive the answer to the packet. */
   struct netdev *lo = net_stack_of(ns)->lo;
   struct ip_info i = {.src = e->dst, .dst = e->src, .dev = e->outer ? e->outer->dev : lo};
-  struct names k = {&i, ntohs(h.dport), ntohs(h.sport)};
+  struct names k = {&i, ntohs(h.dport), ntohs(h.sport), lite};
   struct inet_sock *is = lookup(n, &k);
   if (is)
     inet_err_queue(is, e, k.sport, quoted + sizeof h, len - (uint32_t)sizeof h);
 }
 
+static void udp_input(struct net_namespace *ns, struct pbuf *p, const struct ip_info *i) {
+  input(ns, p, i, false);
+}
+static void udp_error(struct net_namespace *ns, const struct ip_error *e, const uint8_t *quoted, uint32_t len) {
+  error(ns, e, quoted, len, false);
+}
+static void lite_input(struct net_namespace *ns, struct pbuf *p, const struct ip_info *i) {
+  input(ns, p, i, true);
+}
+static void lite_error(struct net_namespace *ns, const struct ip_error *e, const uint8_t *quoted, uint32_t len) {
+  error(ns, e, quoted, len, true);
+}
 const struct ip_proto ip_proto_udp = {IPPROTO_UDP, udp_input, udp_error};
+const struct ip_proto ip_proto_udplite = {IPPROTO_UDPLITE, lite_input, lite_error};
 
 /* ---- the socket ---- */
 
@@ -299,6 +335,17 @@ static void udp_release(struct socket *s) {
   inet_release(is);
 }
 
+/* RFC 3828: at least the header is covered. */
+static int set_coverage(struct inet_sock *is, bool send, int v) {
+  struct dgram_sock *d = dgram_of(is);
+  if (!udp_is_lite(is))
+    return -ENOPROTOOPT;
+  uint16_t cover = v && v < (int)UDP_HDR ? UDP_HDR : v > UINT16_MAX ? UINT16_MAX : (uint16_t)v;
+  *(send ? &d->send_cscov : &d->recv_cscov) = cover;
+  *(send ? &d->send_cscov_set : &d->recv_cscov_set) = true;
+  return 0;
+}
+
 static int set_udp(struct inet_sock *is, int opt, int v) {
   struct dgram_sock *d = dgram_of(is);
   switch (opt) {
@@ -323,13 +370,16 @@ static int set_udp(struct inet_sock *is, int opt, int v) {
   case UDP_GRO:
     d->gro = v;
     return 0;
+  case UDPLITE_SEND_CSCOV:
+  case UDPLITE_RECV_CSCOV:
+    return set_coverage(is, opt == UDPLITE_SEND_CSCOV, v);
   default:
     return -ENOPROTOOPT;
   }
 }
 
 static int udp_setsockopt(struct socket *s, int level, int opt, const void *val, socklen_t len) {
-  if (level != IPPROTO_UDP)
+  if (level != IPPROTO_UDP && level != IPPROTO_UDPLITE)
     return inet_setsockopt(s, level, opt, val, len);
   return len < sizeof(int) ? -EINVAL : set_udp(inet_of(s), opt, inet_opt_int(val, len, false));
 }
@@ -337,15 +387,13 @@ static int udp_setsockopt(struct socket *s, int level, int opt, const void *val,
 static int udp_getsockopt(struct socket *s, int level, int opt, void *val, socklen_t *len) {
   const struct dgram_sock *d = dgram_of(inet_of(s));
   int v;
-  if (level != IPPROTO_UDP)
+  if (level != IPPROTO_UDP && level != IPPROTO_UDPLITE)
     return inet_getsockopt(s, level, opt, val, len);
   switch (opt) {
   case UDP_CORK:
     v = d->corked;
     break;
   case UDP_ENCAP:
-  case UDPLITE_SEND_CSCOV:
-  case UDPLITE_RECV_CSCOV:
     v = 0;
     break;
   case UDP_NO_CHECK6_TX:
@@ -359,6 +407,12 @@ static int udp_getsockopt(struct socket *s, int level, int opt, void *val, sockl
     break;
   case UDP_GRO:
     v = d->gro;
+    break;
+  case UDPLITE_SEND_CSCOV: /* Linux answers for UDP, too */
+    v = d->send_cscov;
+    break;
+  case UDPLITE_RECV_CSCOV:
+    v = d->recv_cscov;
     break;
   default:
     return -ENOPROTOOPT;
@@ -379,3 +433,4 @@ static const struct socket_ops udp_ops = {.bind = udp_bind,
                                           .ioctl = dgram_ioctl,
                                           .release = udp_release};
 const struct inet_proto inet_proto_udp = {SOCK_DGRAM, IPPROTO_UDP, -1, &udp_ops, dgram_init};
+const struct inet_proto inet_proto_udplite = {SOCK_DGRAM, IPPROTO_UDPLITE, -1, &udp_ops, dgram_init};

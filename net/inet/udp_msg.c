@@ -13,12 +13,32 @@ static uint32_t payload_max(const struct inet_tx *tx) {
   return ip_is4(&tx->f.dst) ? IP4_PAYLOAD_MAX - tx->f.options_len : IP6_PAYLOAD_MAX - tx->f.options_len;
 }
 
+/* UDP-Lite: the length says what the checksum covers, which no device computes. */
+static void put_coverage(const struct inet_sock *is, struct pbuf *p, struct udp_wire *h, const struct in6_addr *src,
+                         const struct in6_addr *dst) {
+  const struct dgram_sock *d = dgram_of(is);
+  uint32_t cover = p->len;
+  if (d->send_cscov_set && d->send_cscov < p->len) {
+    h->len = htons(d->send_cscov);
+    cover = d->send_cscov ? d->send_cscov : p->len;
+  }
+  memcpy(p->data, h, sizeof *h);
+  h->csum = csum_fold(pbuf_csum_add(p, 0, cover, ip_pseudo_sum(src, dst, IPPROTO_UDPLITE, p->len)));
+  if (!h->csum)
+    h->csum = 0xffff;
+  memcpy(p->data, h, sizeof *h);
+}
+
 /* The header of p, which is len bytes with it. Its checksum is left to the device if there is to be one. */
 static void put_header(const struct inet_sock *is, struct pbuf *p, const struct inet_tx *tx, const struct ip_route *r,
                        uint16_t dport) {
   bool v4 = ip_is4(&tx->f.dst);
   struct udp_wire h = {.sport = htons(is->lport), .dport = htons(dport), .len = htons((uint16_t)p->len)};
   struct in6_addr dst = ip_is_any(&tx->f.dst) ? r->gateway : tx->f.dst;
+  if (udp_is_lite(is)) {
+    put_coverage(is, p, &h, &r->src, &dst);
+    return;
+  }
   if (v4 ? !is->sock->opt.no_check : !dgram_of(is)->no_check6_tx) {
     h.csum = (uint16_t)~csum_fold(ip_pseudo_sum(&r->src, &dst, IPPROTO_UDP, p->len));
     p->csum = PB_CSUM_PARTIAL;
@@ -47,6 +67,8 @@ static int segment(const struct inet_sock *is, struct pbuf *p, const struct inet
 /* p has room for the header, then the payload. Takes it over. */
 static int transmit(struct inet_sock *is, struct pbuf *p, struct inet_tx *tx, struct ip_route *r, uint16_t dport) {
   struct udp_mib *mib = udp_mib_of(is, &tx->f.dst);
+  if (udp_is_lite(is))
+    tx->gso = 0;
   int err = tx->gso ? segment(is, p, tx, r) : 0;
   bool v4 = ip_is4(&tx->f.dst);
   if (!err && !v4 && tx->dontfrag && !p->gso && p->len + 40 + tx->f.options_len > r->mtu)

@@ -21,7 +21,7 @@ CORE = """test_os test_posix test_subprocess test_signal test_threading test_thr
 TERMINAL = ["test_ioctl", "test_curses", "test_readline", "test_getpass"]
 ON_PTY = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
 # Seconds that the slow ones may take inside; natively half of that.
-LIMITS = {"test_multiprocessing_fork": 600, "test_multiprocessing_spawn": 600, "test_multiprocessing_forkserver": 600,
+LIMITS = {"test_asyncio": 600, "test_multiprocessing_fork": 600, "test_multiprocessing_spawn": 600, "test_multiprocessing_forkserver": 600,
           "test_concurrent_futures": 600, "test_io": 300, "test_subprocess": 300, "test_tools": 600, "test_regrtest": 600,
           "test_gdb": 600, "test_venv": 600, "test_ensurepip": 300, "test_distutils": 600, "test_cppext": 300,
           "test_peg_generator": 600, "test_compileall": 300, "test_faulthandler": 300, "test_embed": 300, "test_lib2to3": 300}
