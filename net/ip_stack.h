@@ -19,8 +19,9 @@
 #define ROUTE_BUCKETS 256  /* hash chains of prefixes */
 #define NEIGH_MAX 1024     /* entries of a namespace, Linux's gc_thresh3 */
 #define NEIGH_BUCKETS 256
-#define NEIGH_QUEUE_MAX 8 /* packets that wait for one resolution */
-#define PMTU_MAX 512      /* path MTUs that ICMP taught */
+#define NEIGH_QUEUE_BYTES 212992 /* of packets that wait for one resolution: Linux's unres_qlen_bytes */
+#define NEIGH_PACKET_COST(len) ((len) + 594)
+#define PMTU_MAX 512 /* path MTUs that ICMP taught */
 #define PMTU_BUCKETS 64
 #define FRAG_BUCKETS 64
 #define FRAG_MEM_MAX (4u << 20)     /* bytes of fragments held in a namespace: ipfrag_high_thresh */
@@ -55,8 +56,7 @@ struct ip_devconf {
   int drop_gratuitous_arp;
 };
 /* The larger of a device's and all devices' (n->conf_all) counts: Linux's IN_DEV_MAXCONF(). */
-#define IP_CONF_MAX(n, i, what)                                                                                        \
-  ((i)->conf.what > (n)->conf_all.what ? (i)->conf.what : (n)->conf_all.what)
+#define IP_CONF_MAX(n, i, what) ((i)->conf.what > (n)->conf_all.what ? (i)->conf.what : (n)->conf_all.what)
 
 struct ip_addr_node {
   TAILQ_ENTRY(ip_addr_node) link;

@@ -16,7 +16,7 @@ struct neigh {
   struct ip_net *n;
   struct neigh_entry e;
   struct pbuf_queue queue;
-  unsigned nqueued;
+  uint32_t queued; /* bytes */
   struct timer timer;
 };
 
@@ -70,7 +70,7 @@ static void flush_queue(struct neigh *e) {
   struct pbuf *p;
   while ((p = STAILQ_FIRST(&e->queue))) {
     STAILQ_REMOVE_HEAD(&e->queue, link);
-    e->nqueued--;
+    e->queued -= NEIGH_PACKET_COST(p->len);
     (void)ether_output(e->e.dev, p, e->e.lladdr, p->protocol);
   }
 }
@@ -83,7 +83,7 @@ static void fail(struct neigh *e) {
   e->e.updated = loop_now();
   tell(e, false);
   STAILQ_CONCAT(&q, &e->queue);
-  e->nqueued = 0;
+  e->queued = 0;
   struct pbuf *p;
   while ((p = STAILQ_FIRST(&q))) {
     STAILQ_REMOVE_HEAD(&q, link);
@@ -212,14 +212,14 @@ void neigh_dev_gone(struct ip_net *n, struct netdev *d) {
 /* ---- sending ---- */
 
 static int enqueue(struct neigh *e, struct pbuf *p) {
-  if (e->nqueued >= NEIGH_QUEUE_MAX) { /* the newest is worth most */
-    struct pbuf *old = STAILQ_FIRST(&e->queue);
+  struct pbuf *old; /* the newest is worth most */
+  while ((old = STAILQ_FIRST(&e->queue)) && e->queued + NEIGH_PACKET_COST(p->len) > NEIGH_QUEUE_BYTES) {
     STAILQ_REMOVE_HEAD(&e->queue, link);
+    e->queued -= NEIGH_PACKET_COST(old->len);
     pbuf_free(old);
-    e->nqueued--;
   }
   STAILQ_INSERT_TAIL(&e->queue, p, link);
-  e->nqueued++;
+  e->queued += NEIGH_PACKET_COST(p->len);
   return 0;
 }
 

@@ -192,7 +192,8 @@ static int prepare(struct inet_sock *is, struct msg_k *m, struct inet_tx *tx, st
     return err;
   if ((err = dgram_route(is, tx, r)))
     return err;
-  return dgram_may_send(is);
+  /* Linux asks for a pending error when it allocates on behalf of the socket, which it does for whole packets only. */
+  return tx->f.hdrincl ? dgram_may_send(is) : 0;
 }
 
 static ssize_t raw_sendmsg(struct socket *s, struct msg_k *m) {

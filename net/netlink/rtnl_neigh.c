@@ -225,8 +225,8 @@ static void put_params(struct nlbuf *b, const struct neigh_sysctl *c, int ifinde
   if (ifindex)
     nla_put_u32(b, NDTPA_IFINDEX, (uint32_t)ifindex);
   nla_put_u32(b, NDTPA_REFCNT, 1);
-  nla_put_u32(b, NDTPA_QUEUE_LENBYTES, NEIGH_QUEUE_MAX * 2048);
-  nla_put_u32(b, NDTPA_QUEUE_LEN, NEIGH_QUEUE_MAX);
+  nla_put_u32(b, NDTPA_QUEUE_LENBYTES, NEIGH_QUEUE_BYTES);
+  nla_put_u32(b, NDTPA_QUEUE_LEN, NEIGH_QUEUE_BYTES / NEIGH_PACKET_COST(ETH_FRAME_LEN));
   nla_put_u32(b, NDTPA_PROXY_QLEN, 64);
   nla_put_u32(b, NDTPA_APP_PROBES, 0);
   nla_put_u32(b, NDTPA_UCAST_PROBES, (uint32_t)c->ucast_solicit);

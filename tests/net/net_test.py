@@ -372,6 +372,17 @@ def datagrams():
 
 
 @test
+def first_datagram_is_big():
+    """All of its fragments wait for the neighbour's address."""
+    with Link() as net:
+        for peer, box in FAMILIES:
+            net.peer(f"u = sock('{peer}', SOCK_DGRAM); u.bind(('{peer}', 7000)); u.settimeout(5)")
+            net.box(f"u = sock('{peer}', SOCK_DGRAM); u.sendto(bytes(60000), ('{peer}', 7000))")
+            equal(net.peer("len(u.recv(70000))"), 60000)
+            net.peer("u.close()")
+
+
+@test
 def fragments_over_a_bad_link():
     with Link(bad="delay=2,jitter=2,dup=5,loss=0.2") as net:
         for n, addr in (net.peer, PEER4), (net.box, BOX4):
