@@ -83,6 +83,7 @@ run_hostile() { limit 900 tests/hostile/run.py --results "$results" $all $verbos
 run_cpython() { limit 2400 tests/cpython/run.py --results "$results" $all $verbose; }
 run_docker() { limit 1800 tests/e2e/docker_test.py --results "$results" $all $verbose; }
 run_net() { limit 1800 tests/net/net_test.py --results "$results" $all $verbose; }
+run_netsetup() { limit 1800 tests/e2e/netsetup_test.py --results "$results" $all $verbose; }
 run_network() { limit 3600 tests/e2e/network_test.py --results "$results" $all $verbose; }
 run_programs() { limit 3600 tests/e2e/programs_test.py --results "$results" $all $verbose; }
 run_stress() { limit 3600 tests/e2e/stress_test.py --results "$results" $all $verbose; }
@@ -123,7 +124,7 @@ for l in "${layers[@]}"; do
     continue
   fi
   case $l in
-  unit | guest | hostile | cpython | net | docker | network | programs | stress | podman | lifecycle | leaks | net-hostile | docs | guest-asan) ;;
+  unit | guest | hostile | cpython | net | docker | network | netsetup | programs | stress | podman | lifecycle | leaks | net-hostile | docs | guest-asan) ;;
   *) echo "no such layer: $l" >&2 && verdict FAIL "$l" unknown && continue ;;
   esac
   before=$(wc -l <"$results")

@@ -17,6 +17,7 @@
 #define COPY_BELOW 4096 /* bytes of a frame */
 #define KEEP_FREE 8     /* buffers that are never held, for what comes next */
 #define TX_BATCH 32
+#define PROBE_NS 100000000
 #define TX_QUEUE_BYTES (16u << 20)
 
 struct packet_io {
@@ -25,9 +26,34 @@ struct packet_io {
   int fd;
   struct loop_recv recv;
   struct loop_poll writable;
+  struct timer probe; /* while there is no carrier */
   struct pbuf_queue queue;
   unsigned queued, queued_bytes;
 };
+
+/* ---- the link ---- */
+
+/*
+ * The host says once that an interface went down (ENETDOWN), and not whether it will come back: an engine may have
+ * taken it away for good (`docker network disconnect`). A byte too short to be a frame is refused for a reason that
+ * tells.
+ */
+static void link_lost(struct packet_io *io) {
+  netdev_carrier(io->d, false);
+  timer_arm(&io->probe, loop_now() + PROBE_NS);
+}
+
+static void probe(struct timer *t) {
+  struct packet_io *io = t->arg;
+  char byte = 0;
+  int err = send(io->fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
+  if (err == ENXIO)
+    netdev_unlist(io->d); /* io is gone too */
+  else if (err == ENETDOWN)
+    timer_arm(t, loop_now() + PROBE_NS);
+  else
+    netdev_carrier(io->d, true);
+}
 
 /* ---- in ---- */
 
@@ -102,7 +128,7 @@ static void received(struct loop_recv *r, int res, int buf) {
     netdev_carrier(io->d, true);
     receive(io, buf, (uint32_t)res);
   } else if (res == -ENETDOWN) {
-    netdev_carrier(io->d, false);
+    link_lost(io);
   } else if (res < 0) {
     io->d->stats.rx_errors++;
   }
@@ -174,8 +200,10 @@ static int send_some(struct packet_io *io) {
     return -1;
   /* The first frame cannot be sent: a queue on the host's side is full, the link is down, the frame too long. */
   io->d->stats.tx_errors++;
-  if (errno == ENETDOWN)
+  if (errno == ENETDOWN || errno == ENXIO) {
     io->d->stats.tx_carrier_errors++;
+    link_lost(io); /* it may have been this call that was told */
+  }
   return 1;
 }
 
@@ -212,6 +240,7 @@ static int packet_io_xmit(struct netdev *d, struct pbuf *p) {
 
 static void packet_io_free(struct netdev *d) {
   struct packet_io *io = d->priv;
+  timer_disarm(&io->probe);
   loop_recv_del(io->loop, &io->recv);
   loop_poll_del(io->loop, &io->writable);
   pbuf_queue_free(&io->queue);
@@ -229,6 +258,7 @@ static struct packet_io *io_new(struct loop *l, int fd) {
   io->loop = l;
   io->fd = fd;
   io->recv = (struct loop_recv){.fd = fd, .fn = received, .arg = io};
+  io->probe = (struct timer){.fn = probe, .arg = io};
   io->writable = (struct loop_poll){.fd = fd, .events = EPOLLOUT, .fn = became_writable, .arg = io};
   STAILQ_INIT(&io->queue);
   return io;

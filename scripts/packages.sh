@@ -25,6 +25,6 @@ packages() {
 }
 build_packages=(cmake ninja-build gcc libc6-dev pkg-config libseccomp-dev liburing-dev libnl-3-dev libnl-route-3-dev libjansson-dev uthash-dev
   libbsd-dev libcap-dev linux-libc-dev)
-test_packages=("${build_packages[@]}" check docker.io containerd runc podman netavark conmon debootstrap busybox-static
-  python3 file strace git procps bpftrace libasan8 libubsan1 perl sqlite3 iptables libpython3.11-testsuite
+test_packages=("${build_packages[@]}" check docker.io containerd runc podman netavark catatonit conmon debootstrap busybox-static
+  python3 file strace git procps bpftrace libasan8 libubsan1 perl sqlite3 iptables nftables libpython3.11-testsuite
   iproute2 python3-scapy iperf3 iputils-ping traceroute tcpdump tshark ethtool curl wrk redis-tools postgresql-contrib openssh-client dnsutils)

@@ -239,11 +239,16 @@ def rmtree(path):
     shutil.rmtree(path, ignore_errors=True)
 
 
+def within(netns, *argv):
+    """The command in a network namespace of ip-netns(8), which hides no mounts as `ip netns exec` does."""
+    return ["nsenter", f"--net=/run/netns/{netns}", *argv] if netns else list(argv)
+
+
 class Docker:
     """A dockerd and a containerd of our own: sockets, data, state and pid files in one directory. With bridge, its networks and nftables
     are in a network namespace of their own, which is the host for the containers."""
 
-    def __init__(self, bridge=False):
+    def __init__(self, bridge=False, args=()):
         self.netns = f"rn-docker-{os.getpid()}" if bridge else None
         if bridge:
             sh(f"ip netns add {self.netns} && ip -n {self.netns} link set lo up", check=0)
@@ -265,10 +270,11 @@ class Docker:
         os.chmod(f"{d}/with-seccomp", 0o755)
         self.spawn("containerd", ["containerd", "--config", f"{d}/containerd.toml"])
         wait_for(lambda: os.path.exists(f"{d}/containerd.sock"), "containerd listens", 30)
-        self.spawn("dockerd", ["dockerd", "-H", f"unix://{d}/docker.sock", "--data-root", f"{d}/data", "--exec-root", f"{d}/exec",
+        self.dockerd = (["dockerd", "-H", f"unix://{d}/docker.sock", "--data-root", f"{d}/data", "--exec-root", f"{d}/exec",
                                "--pidfile", f"{d}/docker.pid", "--containerd", f"{d}/containerd.sock", "--config-file", f"{d}/daemon.json"]
-                   + (["--userland-proxy"] if bridge else ["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"])
+                   + list(args) + (["--userland-proxy"] if bridge else ["--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-masq=false"])
                    + ([] if RUNTIME_NAME == "runc" else ["--add-runtime", f"{RUNTIME_NAME}={RUNTIME}", "--add-runtime", f"with-seccomp={d}/with-seccomp"]))
+        self.spawn("dockerd", self.dockerd)
         try:
             wait_for(lambda: self("version", timeout=10).returncode == 0, "dockerd answers", 30)
         except Failure as e:
@@ -282,7 +288,7 @@ class Docker:
 
     def inside(self, *argv):
         """The command in the network namespace of dockerd."""
-        return ["nsenter", f"--net=/run/netns/{self.netns}", *argv] if self.netns else list(argv)
+        return within(self.netns, *argv)
 
     def host(self, command, **kw):
         """A shell command on what the containers take for the host."""
@@ -323,9 +329,12 @@ class Docker:
 
 
 class Podman:
-    """podman with every directory of its own."""
+    """podman with every directory of its own. With bridge, its networks are in a network namespace of their own."""
 
-    def __init__(self):
+    def __init__(self, bridge=False):
+        self.netns = f"rn-podman-{os.getpid()}" if bridge else None
+        if bridge:
+            sh(f"ip netns add {self.netns} && ip -n {self.netns} link set lo up", check=0)
         self.dir = tempfile.mkdtemp(prefix="rn-podman-", dir="/tmp")
         atexit.register(self.stop)
         d = self.dir
@@ -339,7 +348,11 @@ class Podman:
                       "--runtime", RUNTIME]
 
     def __call__(self, *args, **kw):
-        return sh(["podman", *self.flags, *args], env=self.env, **kw)
+        return sh(within(self.netns, "podman", *self.flags, *args), env=self.env, **kw)
+
+    def host(self, command, **kw):
+        """A shell command on what the containers take for the host."""
+        return sh(within(self.netns, "sh", "-c", command), **kw)
 
     def run(self, *args, **kw):
         return self("run", "--network", "none", *args, **kw)
@@ -351,5 +364,7 @@ class Podman:
             self("rm", "-fa", "-t", "0", timeout=60)
         except Exception:
             pass
+        if self.netns:
+            sh(["ip", "netns", "del", self.netns])
         rmtree(self.dir)
         self.dir = None
