@@ -148,25 +148,31 @@ static void update_states(struct bridge *br) {
   netdev_carrier(br->dev, live);
 }
 
+/* The bridge's own address is in the table, whoever had it too and went. */
+static void keep_own(struct bridge *br) {
+  if (!bridge_fdb_find_borrow(br, br->dev->addr))
+    bridge_fdb_add(br, NULL, br->dev->addr, true, true, false);
+}
+
 /* The smallest address of a port's, unless one was chosen: br_stp_recalculate_bridge_id(). */
 static void update_addr(struct bridge *br) {
   const uint8_t *best = zero_addr;
   struct bridge_port *p;
-  if (br->addr_set)
+  if (br->addr_set) {
+    keep_own(br);
     return;
+  }
   LIST_FOREACH(p, &br->ports, link)
   if (best == zero_addr || memcmp(p->dev->addr, best, ETH_ALEN) < 0)
     best = p->dev->addr;
-  if (!memcmp(best, br->dev->addr, ETH_ALEN))
-    return;
   bridge_fdb_del(br, NULL, br->dev->addr);
+  bool other = memcmp(best, br->dev->addr, ETH_ALEN);
   br->in_change = true;
   memcpy(br->dev->addr, best, ETH_ALEN);
-  if (br->dev->listed)
+  if (other && br->dev->listed)
     net_event(br->dev, NETDEV_CHANGEADDR);
   br->in_change = false;
-  if (!bridge_fdb_find_borrow(br, br->dev->addr))
-    bridge_fdb_add(br, NULL, br->dev->addr, true, true, false);
+  keep_own(br);
 }
 
 static void update_mtu(struct bridge *br) {

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define TURN_ROUNDS 8 /* packets that answer packets, before the loop has its turn again */
+#define TURN_ROUNDS 8    /* packets that answer packets, before the loop has its turn again */
+#define TURN_BUDGET 8192 /* packets in all: a loop of bridges must not keep the other events out */
 
 /* ---- subsystems ---- */
 
@@ -128,10 +129,10 @@ static void run_deferred(struct net *n) {
   }
 }
 
-static void receive_backlog(struct net *n) {
+static void receive_backlog(struct net *n, unsigned *budget) {
   struct pbuf *p;
   /* Only what is there now: answers to it wait for the next round. */
-  for (unsigned left = n->nbacklog; left && (p = STAILQ_FIRST(&n->backlog)); left--) {
+  for (unsigned left = n->nbacklog; left && *budget && (p = STAILQ_FIRST(&n->backlog)); left--, --*budget) {
     STAILQ_REMOVE_HEAD(&n->backlog, link);
     n->nbacklog--;
     p->dev->backlog--;
@@ -141,10 +142,11 @@ static void receive_backlog(struct net *n) {
 
 bool net_rx_end(struct kernel *k) {
   struct net *n = k->net;
+  unsigned budget = TURN_BUDGET;
   bool any = false;
   for (int i = 0; n && i < TURN_ROUNDS && (!STAILQ_EMPTY(&n->backlog) || !TAILQ_EMPTY(&n->deferred)); i++) {
     any = true;
-    receive_backlog(n);
+    receive_backlog(n, &budget);
     run_deferred(n);
   }
   while (n && n->flush.n) {
