@@ -15,6 +15,7 @@ int dgram_init(struct inet_sock *is) {
   if (!d)
     return -ENOMEM;
   STAILQ_INIT(&d->rx);
+  d->stamp = DGRAM_NO_STAMP;
   is->priv = d;
   return 0;
 }
@@ -50,6 +51,34 @@ static int64_t realtime(void) {
   return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+struct pbuf *dgram_slice(const struct pbuf *p, uint32_t off, uint32_t n) {
+  const uint8_t *from = p->net && p->net >= p->head && p->net <= p->data ? p->net : p->data;
+  uint32_t head = (uint32_t)(p->data - from);
+  struct pstore *s = pstore_new(head + n);
+  struct pbuf *c = s ? pbuf_over(s, s->bytes + head, n) : NULL;
+  pstore_put(s);
+  if (!c)
+    return NULL;
+  memcpy(c->head, from, head);
+  pbuf_copy_out(p, off, c->data, n);
+  c->net = p->net ? c->head : NULL;
+  c->transport = p->transport && p->transport >= from ? c->head + (p->transport - from) : NULL;
+  c->stamp = p->stamp;
+  c->mark = p->mark;
+  return c;
+}
+
+/* A queue that nobody reads must not keep the devices' receive buffers: small packets move out of large ones. */
+static struct pbuf *settle(const struct dgram_sock *d, struct pbuf *p) {
+  if (d->nrx < DGRAM_LOANS || p->gso || p->store->cap <= 4 * p->len + 4096)
+    return p;
+  struct pbuf *c = dgram_slice(p, 0, p->len);
+  if (!c)
+    return p;
+  pbuf_free(p);
+  return c;
+}
+
 bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, uint16_t sport, uint16_t dport) {
   struct dgram_sock *d = dgram_of(is);
   uint32_t charge = charge_of(p->len, ip_is4(&i->dst));
@@ -58,6 +87,7 @@ bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i
     pbuf_free(p);
     return false;
   }
+  p = settle(d, p);
   *dgram_cb(p) = (struct dgram_cb){.src = i->src,
                                    .dst = i->dst,
                                    .ifindex = i->dev->ifindex,
@@ -69,7 +99,7 @@ bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i
                                    .ttl = i->ttl,
                                    .tos = i->tos,
                                    .many = i->multicast || i->broadcast};
-  if (!p->stamp && inet_wants_stamp(is))
+  if (!p->stamp && (d->want_stamp || inet_wants_stamp(is)))
     p->stamp = realtime();
   p->dev = NULL;
   STAILQ_INSERT_TAIL(&d->rx, p, link);
@@ -137,6 +167,11 @@ static void fill(const struct inet_sock *is, struct msg_k *m, struct pbuf *p) {
                            .drops = c->drops,
                            .gro_size = dgram_of(is)->gro ? c->gro : 0,
                            .p = p};
+  struct dgram_sock *d = dgram_of(is);
+  if (d->want_stamp && !is->sock->opt.stamp)
+    d->stamp = p->stamp;
+  else if (d->stamp == DGRAM_NO_STAMP)
+    d->stamp = 0;
   if (m->name)
     m->name_len = inet_addr_put(is, &c->src, c->sport, c->ifindex, m->name);
   inet_cmsg_recv(is, m, &meta);
@@ -197,6 +232,19 @@ int dgram_shutdown(struct socket *s, int how) {
   return is->connected ? 0 : -ENOTCONN;
 }
 
+/* socket(7): when the last packet came that recv(2) gave. */
+static long get_stamp(struct dgram_sock *d, bool ns, uint64_t arg) {
+  d->want_stamp = true;
+  if (d->stamp == DGRAM_NO_STAMP)
+    return -ENOENT;
+  if (!d->stamp)
+    d->stamp = realtime();
+  struct timespec ts = {d->stamp / 1000000000, d->stamp % 1000000000};
+  if (!ns)
+    ts.tv_nsec /= 1000;
+  return put_user(arg, &ts) ? -EFAULT : 0;
+}
+
 long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg) {
   const struct inet_sock *is = inet_of(s);
   const struct pbuf *p = STAILQ_FIRST(&dgram_of(is)->rx);
@@ -208,6 +256,12 @@ long dgram_ioctl(struct socket *s, unsigned cmd, uint64_t arg) {
   case SIOCOUTQ: /* what was sent is the device's at once */
     v = 0;
     break;
+  case SIOCGSTAMP_OLD:
+  case SIOCGSTAMP_NEW:
+    return get_stamp(dgram_of(is), false, arg);
+  case SIOCGSTAMPNS_OLD:
+  case SIOCGSTAMPNS_NEW:
+    return get_stamp(dgram_of(is), true, arg);
   default:
     return inet_ioctl(s, cmd, arg);
   }

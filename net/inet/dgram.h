@@ -11,6 +11,9 @@
 
 #define DGRAM_QUEUE_MAX 65536 /* packets of one socket, whatever SO_RCVBUF is */
 
+#define DGRAM_NO_STAMP INT64_MIN
+#define DGRAM_LOANS 4 /* packets of a queue that may keep a device's receive buffer, most of it unused */
+
 struct dgram_cb { /* in pbuf.cb */
   struct in6_addr src, dst;
   int ifindex;
@@ -40,6 +43,8 @@ struct dgram_sock { /* inet_sock.priv */
   unsigned nrx;
   uint32_t rmem;  /* charged to SO_RCVBUF */
   uint32_t drops; /* since the socket was made */
+  int64_t stamp;  /* SIOCGSTAMP: CLOCK_REALTIME ns of the last packet; 0: not known, DGRAM_NO_STAMP: there was none */
+  bool want_stamp;
   struct dgram_key key;
   /* UDP's */
   struct dgram_cork *cork;
@@ -58,6 +63,8 @@ int dgram_init(struct inet_sock *is);
 void dgram_fini(struct inet_sock *is); /* frees the queue and priv */
 /* Takes p over, data at what the socket is to see. False: there was no room. */
 bool dgram_enqueue(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, uint16_t sport, uint16_t dport);
+/* A packet of its own that holds n bytes of p from off, and p's headers for control messages. NULL: no memory. */
+struct pbuf *dgram_slice(const struct pbuf *p, uint32_t off, uint32_t n);
 ssize_t dgram_recvmsg(struct socket *s, struct msg_k *m);
 uint32_t dgram_poll(struct socket *s);
 int dgram_shutdown(struct socket *s, int how);

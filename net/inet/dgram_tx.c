@@ -85,6 +85,12 @@ static void key_of(const struct ip_flow *f, struct dgram_key *k) {
   *k = (struct dgram_key){.src = f->src, .dst = f->dst, .oif = f->oif, .mark = f->mark, .tos = f->tos};
 }
 
+/* IPV6_MTU: the largest packet that the socket wants sent. */
+static void limit_mtu(const struct inet_sock *is, const struct inet_tx *tx, struct ip_route *r) {
+  if (is->opt.frag_size && !ip_is4(&tx->f.dst) && (unsigned)is->opt.frag_size < r->mtu)
+    r->mtu = (unsigned)is->opt.frag_size;
+}
+
 int dgram_route(struct inet_sock *is, struct inet_tx *tx, struct ip_route *r) {
   struct dgram_sock *d = dgram_of(is);
   struct dgram_key k;
@@ -92,6 +98,7 @@ int dgram_route(struct inet_sock *is, struct inet_tx *tx, struct ip_route *r) {
   if (is->route.gen && is->route.gen == ip_route_gen(is->ns) && !memcmp(&k, &d->key, sizeof k) &&
       (is->route.type != RTN_BROADCAST || tx->f.broadcast_ok)) {
     *r = is->route;
+    limit_mtu(is, tx, r);
     return 0;
   }
   int err = ip_route_output(is->ns, &tx->f, r);
@@ -101,6 +108,7 @@ int dgram_route(struct inet_sock *is, struct inet_tx *tx, struct ip_route *r) {
   }
   is->route = *r;
   d->key = k;
+  limit_mtu(is, tx, r);
   return 0;
 }
 

@@ -170,20 +170,11 @@ static void deliver_one(struct inet_sock *is, struct pbuf *p, const struct ip_in
 
 /* A GSO packet for a socket that did not ask for such: a datagram for each segment. Takes p over. */
 static void deliver_split(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, const struct names *k) {
-  uint32_t size = p->gso_size ? p->gso_size : p->len, head = (uint32_t)(p->data - p->head);
+  uint32_t size = p->gso_size ? p->gso_size : p->len;
   for (uint32_t off = 0; off < p->len; off += size) {
-    uint32_t n = p->len - off < size ? p->len - off : size;
-    struct pstore *s = pstore_new(head + n);
-    struct pbuf *c = s ? pbuf_over(s, s->bytes + head, n) : NULL;
-    pstore_put(s);
+    struct pbuf *c = dgram_slice(p, off, p->len - off < size ? p->len - off : size);
     if (!c)
       break;
-    memcpy(c->head, p->head, head); /* the headers, for control messages */
-    pbuf_copy_out(p, off, c->data, n);
-    c->net = p->net ? c->head + (p->net - p->head) : NULL;
-    c->transport = p->transport ? c->head + (p->transport - p->head) : NULL;
-    c->stamp = p->stamp;
-    c->mark = p->mark;
     deliver_one(is, c, i, k);
   }
   pbuf_free(p);

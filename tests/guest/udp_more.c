@@ -15,7 +15,9 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
+#include <linux/sockios.h>
 
 const char *strerrorname_np(int);
 static const char *err(long r) {
@@ -228,6 +230,22 @@ static void broadcast(void) {
   close(r), close(s);
 }
 
+static void stamp(void) {
+  int r = mk("127.0.0.1", 0, 0), s = socket(AF_INET, SOCK_DGRAM, 0);
+  struct timeval tv = {0};
+  struct timespec ts = {0};
+  printf("no packet yet %s\n", err(ioctl(r, SIOCGSTAMP, &tv)));
+  to(s, "127.0.0.1", port_of(r), "x", 0);
+  got(r);
+  printf("a packet %s\n", err(ioctl(r, SIOCGSTAMP, &tv)));
+  to(s, "127.0.0.1", port_of(r), "x", 0);
+  got(r);
+  printf("in ns %s", err(ioctl(r, SIOCGSTAMPNS, &ts)));
+  printf(" now %d later %d\n", llabs((long long)ts.tv_sec - (long long)time(NULL)) < 5,
+         ts.tv_sec > tv.tv_sec || (ts.tv_sec == tv.tv_sec && ts.tv_nsec / 1000 >= tv.tv_usec));
+  close(r), close(s);
+}
+
 int main(void) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   cork();
@@ -235,6 +253,7 @@ int main(void) {
   reuseport();
   limits();
   sigio();
+  stamp();
   broadcast();
   return 0;
 }
