@@ -3,6 +3,8 @@
  * for one that asked for everything. The input is cut into options that the socket has, a buffer of cmsgs, a packet.
  */
 #include "../../net/inet/inet.h"
+#include "../../core/errno.h"
+#include "../../core/uio.h"
 #include "../../net/ip_wire.h"
 #include <stdlib.h>
 #include <string.h>
@@ -61,7 +63,11 @@ int inet_mcast_getsockopt(struct inet_sock *is, int level, int opt, void *val, s
   return -ENOPROTOOPT;
 }
 
-static void send(struct inet_sock *is, const uint8_t *in, size_t n, bool v4) {
+ssize_t uio_copy_to_vec(struct uio *u, struct iovec *src, int n) {
+  return -EFAULT;
+}
+
+static void sending(struct inet_sock *is, const uint8_t *in, size_t n, bool v4) {
   struct inet_tx tx;
   void *copy = malloc(n ? n : 1); /* so that reading beyond it is seen */
   memset(&tx, 0, sizeof tx);
@@ -78,7 +84,7 @@ static void send(struct inet_sock *is, const uint8_t *in, size_t n, bool v4) {
 }
 
 /* As the Internet layer leaves it: the IPv4 header is as long as it says, IPv6's extension headers end at transport. */
-static void recv(struct inet_sock *is, const uint8_t *in, size_t n, bool v4, size_t room) {
+static void receiving(struct inet_sock *is, const uint8_t *in, size_t n, bool v4, size_t room) {
   size_t head = v4 ? IP4_HDR : IP6_HDR;
   if (n < head || n > 600)
     return;
@@ -127,8 +133,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *in, size_t n) {
   s.opt.rxq_ovfl = in[5] & 16;
   s.opt.rcvmark = in[5] & 32;
   if (in[0] & 8)
-    send(&is, in + 8, n - 8, v4);
+    sending(&is, in + 8, n - 8, v4);
   else
-    recv(&is, in + 8, n - 8, v4, in[6] * 4u);
+    receiving(&is, in + 8, n - 8, v4, in[6] * 4u);
   return 0;
 }
