@@ -46,13 +46,11 @@ int inet_optdef_get(const struct inet_sock *is, const struct inet_optdef *d) {
 int inet_opt_int(const void *val, socklen_t len, bool bytes) {
   return 0;
 }
-void inet_opt_give(void *val, socklen_t *len, const void *src, size_t n) {
-}
+void inet_opt_give(void *val, socklen_t *len, const void *src, size_t n) {}
 int inet_path_mtu(struct inet_sock *is) {
   return 1500;
 }
-void inet_err_flush(struct inet_sock *is) {
-}
+void inet_err_flush(struct inet_sock *is) {}
 struct netdev *inet_dev_of_addr(struct net_namespace *ns, uint32_t be) {
   return NULL;
 }
