@@ -95,11 +95,13 @@ int inet_tcp_init(struct inet_net *n) {
  * connections. */
 void inet_tcp_fini(struct inet_net *n) {
   struct inet_sock *is;
-  LIST_FOREACH(is, &n->tcp_socks, hash_link) {
+  while ((is = LIST_FIRST(&n->tcp_socks))) {
     struct tcp_sock *ts = is->priv;
+    LIST_REMOVE(is, hash_link);
     tcp_close(ts->c, 0);
     ts->c = NULL;
     inet_port_release(is);
+    is->net = NULL;
   }
   tcp_stack_free(n->tcp);
   n->tcp = NULL;

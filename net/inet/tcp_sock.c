@@ -136,7 +136,8 @@ static void tcp_release_sock(struct socket *s) {
     f->options_len = 0;
     tcp_close(ts->c, s->opt.linger_on && !s->opt.linger ? 0 : -1);
   }
-  LIST_REMOVE(is, hash_link);
+  if (is->net)
+    LIST_REMOVE(is, hash_link);
   free(ts);
   is->priv = NULL;
   inet_release(is);
@@ -147,10 +148,12 @@ static void tcp_release_sock(struct socket *s) {
 static int tcp_bind(struct socket *s, const struct sockaddr *a, socklen_t len) {
   struct inet_sock *is = inet_of(s);
   struct tcp_sock *ts = is->priv;
-  if (ts->c && tcp_state(ts->c) != TCP_CLOSE && !is->port)
+  if (!ts->c)
+    return -ENETDOWN;
+  if (tcp_state(ts->c) != TCP_CLOSE && !is->port)
     return -EINVAL;
   int err = inet_bind(s, a, len);
-  if (!err && ts->c)
+  if (!err)
     tcp_set_local(ts->c, &is->laddr, is->lport);
   return err;
 }
