@@ -16,7 +16,7 @@ CLIENT = f"rnb{os.getpid()}-cli"
 FILES = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
 NGINX = """user root; worker_processes 1; daemon off; pid /tmp/nginx.pid; error_log stderr crit;
 events { worker_connections 4096; }
-http { access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f;
+http { access_log off; sendfile on; keepalive_requests 100000000; client_body_temp_path /tmp/b; proxy_temp_path /tmp/p; fastcgi_temp_path /tmp/f;
 uwsgi_temp_path /tmp/u; scgi_temp_path /tmp/s; server { listen 80 backlog=4096; root /www; } }
 """
 INIT = """#!/bin/sh
@@ -226,6 +226,30 @@ def write(text):
         f.write(old + "\n" + text if at < 0 else old[:at].rstrip() + "\n\n" + text + old[at:])
 
 
+def prefer(targets):
+    """On a machine that others use: the schedulers' groups of all that takes part before others'."""
+    kids, todo = {}, [os.getpid()]
+    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        try:
+            kids.setdefault(int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1]), []).append(pid)
+            args = open(f"/proc/{pid}/cmdline", "rb").read()
+            if any(t.cid.encode() in args for t in targets):
+                todo.append(pid)
+        except OSError:
+            pass
+    for pid in todo:
+        todo += [k for k in kids.get(pid, []) if k not in todo]
+        try:
+            with open(f"/proc/{pid}/autogroup", "w") as f:
+                f.write("-20")
+        except OSError:
+            pass
+    for path, most in ("/sys/fs/cgroup/cpu/rn-bench/cpu.shares", "262144"), ("/sys/fs/cgroup/rn-bench/cpu.weight", "10000"):
+        if os.path.exists(path):
+            with open(path, "w") as f:
+                f.write(most)
+
+
 def without_rmem_default(work):
     """runsc of 2024 refuses kernels that show net.core.rmem_default in every namespace: a copy of /proc/sys without it."""
     subprocess.run(["cp", "-r", "--no-preserve=all", "/proc/sys", f"{work}/sys"], stderr=subprocess.DEVNULL, timeout=60)
@@ -244,6 +268,7 @@ def main():
     ap.add_argument("--only", default="native,runc,runsc,ours")
     ap.add_argument("--rows", default="")
     ap.add_argument("--no-write", action="store_true")
+    ap.add_argument("--prefer", action="store_true", help="before what else runs on this machine (sched(7), autogroups)")
     ap.add_argument("--hold", action="store_true", help="start everything, print addresses, wait for a line on stdin")
     args = ap.parse_args()
     work = tempfile.mkdtemp(prefix="rn-bench-net-", dir="/tmp")
@@ -267,6 +292,8 @@ def main():
         if name in args.only.split(",") and (cmd or name == "native"):
             targets.append(Target(name, i, work, root, cmd))
             targets[-1].ready()
+    if args.prefer:
+        prefer(targets)
     if args.hold:
         print("\n".join(f"{t.name} {t.addr} ip netns exec {CLIENT}" for t in targets), flush=True)
         sys.stdin.readline()
