@@ -268,6 +268,7 @@ def main():
     ap.add_argument("--only", default="native,runc,runsc,ours")
     ap.add_argument("--rows", default="")
     ap.add_argument("--no-write", action="store_true")
+    ap.add_argument("--before", help="another build of ours, to compare with: in the rows printed, not in the table")
     ap.add_argument("--prefer", action="store_true", help="before what else runs on this machine (sched(7), autogroups)")
     ap.add_argument("--hold", action="store_true", help="start everything, print addresses, wait for a line on stdin")
     args = ap.parse_args()
@@ -288,8 +289,10 @@ def main():
     cmds = {"native": None, "runc": ["runc", "--root", f"{work}/runc"],
             "runsc": args.runsc and [*without_rmem_default(work), args.runsc, "--root", f"{work}/runsc", "--platform=systrap", "--network=sandbox", "--ignore-cgroups"],
             "ours": [f"{args.build}/runsc-notify", "--root", f"{work}/ours"]}
+    if args.before:
+        cmds["before"] = [args.before, "--root", f"{work}/before"]
     for i, (name, cmd) in enumerate(cmds.items()):
-        if name in args.only.split(",") and (cmd or name == "native"):
+        if name in [*args.only.split(","), "before"] and (cmd or name == "native"):
             targets.append(Target(name, i, work, root, cmd))
             targets[-1].ready()
     if args.prefer:

@@ -153,18 +153,20 @@ static bool end_turn(struct loop *l) {
   return l->turn_end != NULL;
 }
 
-static void wait_hot(struct loop *l, const struct timespec *timeout) {
+/* How many of the two have something. */
+static int wait_hot(struct loop *l, const struct timespec *timeout) {
   if (io_uring_sq_ready(&l->ring))
     io_uring_submit(&l->ring);
   struct pollfd p[2] = {{.fd = l->ring.ring_fd, .events = POLLIN}, {.fd = l->hot_fd, .events = POLLIN}};
   int n = ppoll(p, 2, timeout, NULL);
   l->now = loop_now_exact();
   if (n <= 0)
-    return;
+    return 0;
   if (p[0].revents)
     io_uring_get_events(&l->ring);
   if (p[1].revents)
     l->hot_fn(l->hot_arg, p[1].revents);
+  return n;
 }
 
 static void wait_events(struct loop *l, bool busy) {
@@ -176,7 +178,7 @@ static void wait_events(struct loop *l, bool busy) {
   struct __kernel_timespec kts = {left / 1000000000, left % 1000000000};
   struct timespec ts = {kts.tv_sec, kts.tv_nsec};
   if (l->hot_fd >= 0)
-    wait_hot(l, t || busy ? &ts : NULL);
+    (void)wait_hot(l, t || busy ? &ts : NULL);
   else if (t || busy)
     io_uring_submit_and_wait_timeout(&l->ring, &cqe, 1, &kts, NULL);
   else
@@ -198,6 +200,24 @@ static void reap_completions(struct loop *l) {
   }
 }
 
+void loop_set_flush(struct loop *l, const struct loop_flush *f) {
+  l->flush = f ? *f : (struct loop_flush){0};
+}
+
+#define LATE_TURNS 8
+#define LATE_NS 60000
+/* True: there was more to do, what is to be flushed waits for it. */
+static bool flush_later(struct loop *l) {
+  static const struct timespec zero;
+  if (!l->late_turns)
+    l->late_since = l->now;
+  if (l->hot_fd < 0 || l->late_turns >= LATE_TURNS || l->now - l->late_since > LATE_NS || !wait_hot(l, &zero))
+    return false;
+  l->late_turns++;
+  reap_completions(l);
+  return true;
+}
+
 void loop_run(struct loop *l) {
   l->now = loop_now_exact();
   while (!l->stop) {
@@ -207,6 +227,12 @@ void loop_run(struct loop *l) {
     bool busy = end_turn(l);
     if (l->stop)
       break;
+    enum loop_flush_due due = l->flush.due ? l->flush.due(l->flush.arg) : FLUSH_NONE;
+    if (due == FLUSH_MAY_WAIT && !busy && flush_later(l))
+      continue;
+    l->late_turns = 0;
+    if (due)
+      l->flush.flush(l->flush.arg);
     wait_events(l, busy);
     reap_completions(l);
   }

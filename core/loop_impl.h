@@ -37,6 +37,9 @@ struct loop {
   void *hot_arg;
   bool (*turn_end)(void *arg);
   void *turn_arg;
+  struct loop_flush flush;
+  unsigned late_turns; /* that a flush has waited for */
+  int64_t late_since;
   uint32_t cqe_flags;              /* of the completion that `done` is told of */
   struct io_uring_buf_ring *bufs;  /* registered with the ring; NULL: the host has none (Linux before 5.19) */
   uint8_t *buf_memory;             /* mapped when the first receiver comes */

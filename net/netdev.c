@@ -360,6 +360,11 @@ void netdev_flush_later(struct netdev *d) {
   d->flush_due = true;
 }
 
+void netdev_flush_soon(struct netdev *d) {
+  netdev_flush_later(d);
+  net_of(d)->flush.now = true;
+}
+
 /* ---- frames in ---- */
 
 void netdev_backlog(struct netdev *d, struct pbuf *p) {

@@ -116,8 +116,9 @@ void netdev_rx(struct netdev *d, struct pbuf *p);
  * packet is received within the call that sent one. Takes p over; drops it when the device has NETDEV_BACKLOG already.
  */
 void netdev_backlog(struct netdev *d, struct pbuf *p);
-/* For ops->xmit of a device that batches: its flush is called when the turn ends. */
+/* For ops->xmit of a device that batches: its flush is called when the turn ends, or a few turns later. */
 void netdev_flush_later(struct netdev *d);
+void netdev_flush_soon(struct netdev *d); /* … and this turn's flush is not put off for a larger batch */
 /* After a batch of netdev_rx(): what transports put off until here, then the flush of devices. The loop calls it when a
  * turn ends; nobody else has to. False: nothing happened. */
 bool net_rx_end(struct kernel *k);

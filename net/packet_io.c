@@ -18,6 +18,7 @@
 #define KEEP_FREE 8     /* buffers that are never held, for what comes next */
 #define TX_BATCH 32
 #define PROBE_NS 100000000
+#define TX_ENOUGH (128u << 10) /* bytes: beyond that, a larger batch only keeps the peer waiting */
 #define TX_QUEUE_BYTES (16u << 20)
 
 struct packet_io {
@@ -232,7 +233,10 @@ static int packet_io_xmit(struct netdev *d, struct pbuf *p) {
   STAILQ_INSERT_TAIL(&io->queue, p, link);
   io->queued++;
   io->queued_bytes += p->len;
-  netdev_flush_later(d);
+  if (io->queued_bytes >= TX_ENOUGH)
+    netdev_flush_soon(d);
+  else
+    netdev_flush_later(d);
   return 0;
 }
 

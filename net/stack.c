@@ -140,8 +140,7 @@ static void receive_backlog(struct net *n, unsigned *budget) {
   }
 }
 
-bool net_rx_end(struct kernel *k) {
-  struct net *n = k->net;
+static bool receive_all(struct net *n) {
   unsigned budget = TURN_BUDGET;
   bool any = false;
   for (int i = 0; n && i < TURN_ROUNDS && (!STAILQ_EMPTY(&n->backlog) || !TAILQ_EMPTY(&n->deferred)); i++) {
@@ -149,16 +148,33 @@ bool net_rx_end(struct kernel *k) {
     receive_backlog(n, &budget);
     run_deferred(n);
   }
-  while (n && n->flush.n) {
+  return any;
+}
+
+static void flush_all(void *arg) {
+  struct net *n = arg;
+  n->flush.now = false;
+  while (n->flush.n) {
     struct netdev *d = n->flush.v[--n->flush.n];
     d->flush_due = false;
     d->ops->flush(d);
   }
+}
+
+static enum loop_flush_due flush_due(void *arg) {
+  const struct net *n = arg;
+  return !n->flush.n ? FLUSH_NONE : n->flush.now ? FLUSH_NOW : FLUSH_MAY_WAIT;
+}
+
+bool net_rx_end(struct kernel *k) {
+  bool any = receive_all(k->net);
+  if (k->net)
+    flush_all(k->net);
   return any;
 }
 
 static bool turn_end(void *arg) {
-  return net_rx_end(arg);
+  return receive_all(arg);
 }
 
 /* ---- boot ---- */
@@ -178,8 +194,10 @@ int net_boot(struct kernel *k) {
   k->hooks.net_ns_init = stack_new;
   k->hooks.net_ns_fini = stack_free;
   k->hooks.net_files = &net_files;
-  if (k->loop)
-    loop_set_turn_end(k->loop, turn_end, k);
+  if (k->loop) {
+    loop_set_turn_end(k->loop, turn_end, n);
+    loop_set_flush(k->loop, &(struct loop_flush){flush_due, flush_all, n});
+  }
   int rc = stack_new(k->init_nsproxy->net);
   if (rc) {
     net_shutdown(k);
@@ -193,8 +211,10 @@ void net_shutdown(struct kernel *k) {
   if (!n)
     return;
   stack_free(k->init_nsproxy->net);
-  if (k->loop)
+  if (k->loop) {
     loop_set_turn_end(k->loop, NULL, NULL);
+    loop_set_flush(k->loop, NULL);
+  }
   k->hooks.net_ns_init = NULL;
   k->hooks.net_files = NULL;
   k->net = NULL;

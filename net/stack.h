@@ -44,9 +44,10 @@ struct net {
   struct {
     struct netdev **v; /* borrowed: netdev_unlist() takes it out */
     unsigned n, cap;
+    bool now; /* enough is queued: no waiting for more */
   } flush;
   LIST_HEAD(nl_nets, nl_net) netlink; /* net/netlink/'s halves of all namespaces */
-  uint8_t secret[16]; /* for hashes of what strangers choose */
+  uint8_t secret[16];                 /* for hashes of what strangers choose */
 };
 
 /* Once, after kernel_new(): hooks, the initial namespace's stack (with lo up), the loop's end of a turn. 0 or -ENOMEM.
