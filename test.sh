@@ -1,7 +1,7 @@
 #!/bin/bash
 # Every test:  sudo ./test.sh [--all] [--only LAYER]... [--runtime runc] [-v]
 #   --all          the long ones too
-#   --only LAYER   one of: unit guest guest-asan hostile cpython net docker network programs stress podman lifecycle leaks net-hostile docs
+#   --only LAYER   one of: unit guest guest-asan hostile cpython net docker network netsetup programs stress podman lifecycle leaks net-hostile docs
 # Each failed test is shown with what it printed; what was skipped is listed with the reason. Ends with the plain line
 # `N passed, N failed`; exit status 1 if anything failed.
 set -u
@@ -18,7 +18,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#layers[@]} -gt 0 ] || layers=(unit guest cpython hostile lifecycle leaks net-hostile net docker network programs stress podman docs guest-asan)
+[ ${#layers[@]} -gt 0 ] || layers=(unit guest cpython hostile lifecycle leaks net-hostile net docker network netsetup programs stress podman docs guest-asan)
 if [ "$(id -u)" != 0 ]; then
   exec sudo -E "$0" $all $verbose "${layers[@]/#/--only=}"
 fi
@@ -111,7 +111,7 @@ run_docs() {
 }
 
 needs_release=
-for l in guest guest-asan hostile cpython lifecycle leaks net-hostile net docker network programs stress podman docs; do wants $l && needs_release=1; done
+for l in guest guest-asan hostile cpython lifecycle leaks net-hostile net docker network netsetup programs stress podman docs; do wants $l && needs_release=1; done
 release_ok=1
 [ -z "$needs_release" ] || build release build runsc-notify guest hostile leaks || release_ok=
 if wants unit || wants guest-asan; then
