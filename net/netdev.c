@@ -4,6 +4,7 @@
 #include "stack.h"
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -64,12 +65,48 @@ struct netdev *netdev_by_index_borrow(struct net_namespace *ns, int ifindex) {
   return d;
 }
 
+static struct netdev_alt *alt_find(const struct netdev *d, const char *name) {
+  struct netdev_alt *a;
+  LIST_FOREACH(a, &d->alts, link) if (!strcmp(a->name, name)) break;
+  return a;
+}
+
 struct netdev *netdev_by_name_borrow(struct net_namespace *ns, const char *name) {
   struct net_stack *st = net_stack_of(ns);
   struct netdev *d = NULL;
   if (st)
-    TAILQ_FOREACH(d, &st->devs, link) if (!strncmp(d->name, name, IFNAMSIZ)) break;
+    TAILQ_FOREACH(d, &st->devs, link) if (!strncmp(d->name, name, IFNAMSIZ) || alt_find(d, name)) break;
   return d;
+}
+
+int netdev_alt_add(struct netdev *d, const char *name) {
+  struct netdev_alt *a, *last = NULL;
+  unsigned n = 0;
+  LIST_FOREACH(a, &d->alts, link) last = a, n++;
+  if (!*name || strlen(name) >= sizeof a->name)
+    return -EINVAL;
+  if (netdev_by_name_borrow(d->ns, name))
+    return -EEXIST;
+  if (n >= NETDEV_ALTS)
+    return -ENOSPC;
+  a = calloc(1, sizeof *a);
+  if (!a)
+    return -ENOMEM;
+  strcpy(a->name, name);
+  if (last)
+    LIST_INSERT_AFTER(last, a, link);
+  else
+    LIST_INSERT_HEAD(&d->alts, a, link);
+  return 0;
+}
+
+int netdev_alt_del(struct netdev *d, const char *name) {
+  struct netdev_alt *a = alt_find(d, name);
+  if (!a)
+    return strncmp(d->name, name, IFNAMSIZ) ? -ENOENT : -EINVAL;
+  LIST_REMOVE(a, link);
+  free(a);
+  return 0;
 }
 
 /* ---- life ---- */
@@ -142,6 +179,11 @@ struct netdev *netdev_get(struct netdev *d) {
 void netdev_put(struct netdev *d) {
   if (!d || !ref_put(&d->ref))
     return;
+  struct netdev_alt *a;
+  while ((a = LIST_FIRST(&d->alts))) {
+    LIST_REMOVE(a, link);
+    free(a);
+  }
   if (d->ops->free)
     d->ops->free(d);
   free(d);
@@ -207,6 +249,8 @@ int netdev_move(struct netdev *d, struct net_namespace *to) {
     return -EINVAL;
   if (st->ndevs >= NETDEV_PER_NS)
     return -ENFILE;
+  const struct netdev_alt *a;
+  LIST_FOREACH(a, &d->alts, link) if (netdev_by_name_borrow(to, a->name)) return -EEXIST;
   int rc = choose_name(to, d->name, name);
   if (rc == -EEXIST && d->ns->ns.ref.n == 0) /* its namespace ends: it must go somewhere (Linux: devN) */
     rc = choose_name(to, "dev%d", name);

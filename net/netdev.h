@@ -40,6 +40,12 @@ struct netdev_ops {
 #define NETDEV_USO 4u   /* takes PB_GSO_UDP frames */
 #define NETDEV_LOCAL 8u /* stays in its namespace */
 
+#define NETDEV_ALTS 32 /* further names of a device */
+struct netdev_alt {
+  LIST_ENTRY(netdev_alt) link;
+  char name[128]; /* ALTIFNAMSIZ */
+};
+
 struct netdev {
   ref_t ref;
   struct net_namespace *ns; /* borrowed: a namespace that ends takes its devices along */
@@ -59,11 +65,12 @@ struct netdev {
   struct bridge_port *port; /* net/bridge.c's: frames that come in are its, not the protocols' */
   struct netdev *peer;      /* veth; borrowed */
   int promiscuity, allmulti;
-  struct ip_dev *ip; /* net/ip_dev.c's: addresses, groups, settings of both versions */
-  uint32_t group;    /* IFLA_GROUP: a number of the administrator's */
-  char alias[256];   /* IFLA_IFALIAS */
-  void *taps;        /* net/packet.c's: packet sockets that see its frames */
-  unsigned backlog;  /* packets of netdev_backlog() that are to be received here */
+  struct ip_dev *ip;            /* net/ip_dev.c's: addresses, groups, settings of both versions */
+  uint32_t group;               /* IFLA_GROUP: a number of the administrator's */
+  LIST_HEAD(, netdev_alt) alts; /* it is found by these names, too */
+  char alias[256];              /* IFLA_IFALIAS */
+  void *taps;                   /* net/packet.c's: packet sockets that see its frames */
+  unsigned backlog;             /* packets of netdev_backlog() that are to be received here */
   bool flush_due, listed;
   bool was_up; /* … once: its queue is "noqueue" then, not "noop" */
 };
@@ -104,6 +111,9 @@ int netdev_set_flags(struct netdev *d, unsigned flags, unsigned mask); /* IFF_UP
 int netdev_set_mtu(struct netdev *d, unsigned mtu);
 int netdev_set_addr(struct netdev *d, const uint8_t *addr); /* addr_len bytes. -EADDRNOTAVAIL */
 int netdev_rename(struct netdev *d, const char *name);      /* -EEXIST, -EINVAL */
+/* IFLA_ALT_IFNAME. -EEXIST, -EINVAL, -ENOSPC, -ENOMEM; -ENOENT. */
+int netdev_alt_add(struct netdev *d, const char *name);
+int netdev_alt_del(struct netdev *d, const char *name);
 bool netdev_name_ok(const char *name);
 void netdev_carrier(struct netdev *d, bool on);              /* IFF_RUNNING and IFF_LOWER_UP, for drivers */
 int netdev_move(struct netdev *d, struct net_namespace *to); /* RTM_NEWLINK with IFLA_NET_NS_* */

@@ -215,9 +215,9 @@ static void fill(struct nlbuf *b, const struct query *q, const struct item *it) 
   if (it->is) {
     put_options(b, it, q->q.idiag_ext, q->admin);
     put_memory(b, it, q->q.idiag_ext);
-    if (it->c)
-      put_tcp(b, it, q->q.idiag_ext);
   }
+  if (it->c)
+    put_tcp(b, it, q->q.idiag_ext);
   nlb_end(b, at);
 }
 

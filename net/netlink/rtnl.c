@@ -4,9 +4,9 @@
 #include <linux/capability.h>
 #include <stdlib.h>
 
-static const struct rtnl_op *const tables[] = {rtnl_link_ops,  rtnl_addr_ops,  rtnl_route_ops, rtnl_neigh_ops,
-                                               rtnl_rule_ops,  rtnl_conf_ops,  rtnl_nsid_ops,  rtnl_tc_ops,
-                                               rtnl_label_ops, rtnl_bridge_ops};
+static const struct rtnl_op *const tables[] = {rtnl_link_ops,  rtnl_addr_ops,   rtnl_route_ops, rtnl_neigh_ops,
+                                               rtnl_rule_ops,  rtnl_conf_ops,   rtnl_nsid_ops,  rtnl_tc_ops,
+                                               rtnl_label_ops, rtnl_bridge_ops, rtnl_prop_ops};
 
 static const struct rtnl_op *exactly(int type, int family, bool dump) {
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)

@@ -18,7 +18,8 @@ struct rtnl_op {
   int (*dump)(struct nl_req *r, struct nl_dump *d);
 };
 extern const struct rtnl_op rtnl_link_ops[], rtnl_addr_ops[], rtnl_route_ops[], rtnl_neigh_ops[], rtnl_rule_ops[],
-    rtnl_conf_ops[], rtnl_nsid_ops[], rtnl_tc_ops[], rtnl_label_ops[], rtnl_bridge_ops[]; /* type 0 ends each */
+    rtnl_conf_ops[], rtnl_nsid_ops[], rtnl_tc_ops[], rtnl_label_ops[], rtnl_bridge_ops[],
+    rtnl_prop_ops[]; /* type 0 ends each */
 
 /* What changed is told to a group: fill() puts one message (pid and seq of the request that caused it, if any). */
 void rtnl_tell(struct net_namespace *ns, unsigned group,
@@ -49,6 +50,7 @@ int rtnl_parse_link(const struct nl_req *r, const struct nlattr **tb, struct nl_
 int rtnl_find_link(struct nl_req *r, const struct nlattr **tb, struct netdev **out);        /* borrowed. -ENODEV … */
 struct netdev *rtnl_next_dev(struct net_namespace *ns, long after); /* the next higher index; borrowed, or NULL */
 void rtnl_put_af_spec(struct nlbuf *b, const struct netdev *d);     /* what is in IFLA_AF_SPEC: rtnl_conf.c */
+
 
 /* rtnl_setlink.c */
 int rtnl_newlink(struct nl_req *r);

@@ -17,6 +17,16 @@
 #define OPER_LOWERLAYERDOWN 3
 #define OPER_UP 6
 
+static void put_names(struct nlbuf *b, const struct netdev *d) {
+  const struct netdev_alt *a;
+  if (LIST_EMPTY(&d->alts))
+    return;
+  size_t at = nla_nest(b, IFLA_PROP_LIST | NLA_F_NESTED);
+  LIST_FOREACH(a, &d->alts, link)
+  nla_put_str(b, IFLA_ALT_IFNAME, a->name);
+  nla_nest_end(b, at);
+}
+
 static bool is_lo(const struct netdev *d) {
   return d->type == ARPHRD_LOOPBACK;
 }
@@ -140,6 +150,7 @@ void rtnl_fill_link(struct nlbuf *b, const struct netdev *d, uint16_t type, uint
   rtnl_put_af_spec(b, d);
   nla_nest_end(b, nest);
   nla_put(b, IFLA_MAP, &(struct rtnl_link_ifmap){0}, sizeof(struct rtnl_link_ifmap));
+  put_names(b, d);
   nest = nla_nest(b, IFLA_DEVLINK_PORT_K | NLA_F_NESTED);
   nla_nest_end(b, nest);
   nlb_end(b, at);
@@ -239,7 +250,7 @@ int rtnl_find_link(struct nl_req *r, const struct nlattr **tb, struct netdev **o
   if (m->ifi_index > 0)
     *out = netdev_by_index_borrow(r->ns, m->ifi_index);
   else if (a)
-    *out = nla_get_str(a, name, sizeof name) && strlen(name) < IFNAMSIZ ? netdev_by_name_borrow(r->ns, name) : NULL;
+    *out = nla_get_str(a, name, sizeof name) ? netdev_by_name_borrow(r->ns, name) : NULL;
   else
     return -EINVAL;
   return *out ? 0 : -ENODEV;
