@@ -142,7 +142,7 @@ int sockopt_rare_set(struct socket *s, int opt, const void *val, socklen_t len, 
   case SO_MAX_PACING_RATE:
     return set_pacing(s, val, len, v);
   case SO_INCOMING_CPU_K:
-    s->opt.incoming_cpu = v + 1;
+    s->opt.incoming_cpu = v == INT32_MAX ? 0 : v + 1; /* no CPU has that number */
     return 0;
   case SO_CNX_ADVICE_K:
   case SO_BSDCOMPAT:

@@ -310,6 +310,7 @@ void tcp_close(struct tcp_conn *c, int linger) {
   tcp_hold(c);
   c->owned = false;
   c->ops = NULL;
+  c->user = NULL; /* tcp_each() shows orphans too */
   if (c->state == TCP_LISTEN || c->state == TCP_SYN_SENT) {
     tcp_done(c, 0);
   } else if (c->state != TCP_CLOSE) {

@@ -74,6 +74,24 @@ START_TEST(no_answer) {
 }
 END_TEST
 
+static bool no_user(void *arg, const struct tcp_entry *e) {
+  ck_assert_ptr_null(e->user);
+  ++*(int *)arg;
+  return true;
+}
+
+START_TEST(orphans_have_no_user) {
+  pair();
+  tcp_set_user(a, NULL, &s);
+  int n = 0;
+  tcp_close(a, -1);
+  tcp_each(s.h[0].stack, no_user, &n);
+  ck_assert_int_eq(n, 1);
+  tcp_close(b, -1);
+  end();
+}
+END_TEST
+
 START_TEST(half_close) {
   pair();
   ck_assert_int_eq(tcp_shutdown(a, SHUT_WR), 0);
@@ -480,6 +498,7 @@ int main(void) {
   tcase_add_test(t, refused);
   tcase_add_test(t, no_answer);
   tcase_add_test(t, half_close);
+  tcase_add_test(t, orphans_have_no_user);
   tcase_add_test(t, close_at_once);
   tcase_add_test(t, open_at_once);
   tcase_add_test(t, resets);
