@@ -30,6 +30,13 @@ static int dest_name(const struct inet_sock *is, const struct msg_k *m, struct i
   if (v6 && sa->sa_family == AF_INET6 && is->opt.sndflow)
     *flow = ntohl(((const struct sockaddr_in6 *)m->name)->sin6_flowinfo) & 0x0fffffff;
   int err = inet_addr_get(is, m->name, m->name_len, dst, port, scope);
+  if (err == -EINVAL && v6 && m->name_len >= sizeof(struct sockaddr_in6) && !is->bound_dev) {
+    /* A link-local name without a device goes where the routes say, unlike in bind(2) and connect(2). */
+    const struct sockaddr_in6 *sin6 = m->name;
+    *dst = sin6->sin6_addr;
+    *port = ntohs(sin6->sin6_port);
+    err = IN6_IS_ADDR_LINKLOCAL(dst) ? 0 : err;
+  }
   if (!err && IN6_IS_ADDR_UNSPECIFIED(dst))
     *dst = ip_is4(&is->laddr) ? ip_from4(htonl(INADDR_LOOPBACK)) : in6addr_loopback;
   return err;

@@ -250,7 +250,7 @@ static int get_int(struct inet_sock *is, int opt, int *v) {
     *v = (int)htonl((uint32_t)is->opt.unicast_if[0]);
     return 0;
   case IP_LOCAL_PORT_RANGE:
-    *v = is->opt.port_range_hi << 16 | is->opt.port_range_lo;
+    *v = (int)((uint32_t)is->opt.port_range_hi << 16 | (uint32_t)is->opt.port_range_lo);
     return 0;
   case IP_PROTOCOL:
     *v = is->lport; /* inet_num: a raw socket's protocol, else the port */
