@@ -231,8 +231,8 @@ void loop_run(struct loop *l) {
     if (due == FLUSH_MAY_WAIT && !busy && flush_later(l))
       continue;
     l->late_turns = 0;
-    if (due)
-      l->flush.flush(l->flush.arg);
+    if (due && l->flush.flush(l->flush.arg))
+      busy = true;
     wait_events(l, busy);
     reap_completions(l);
   }

@@ -60,7 +60,7 @@ void loop_set_turn_end(struct loop *l, bool (*fn)(void *arg), void *arg);
  */
 struct loop_flush {
   enum loop_flush_due { FLUSH_NONE, FLUSH_MAY_WAIT, FLUSH_NOW } (*due)(void *arg);
-  void (*flush)(void *arg);
+  bool (*flush)(void *arg); /* true: a turn has to follow */
   void *arg;
 };
 void loop_set_flush(struct loop *l, const struct loop_flush *f);

@@ -110,6 +110,7 @@ void net_defer(struct net *n, struct net_deferred *d) {
   if (d->queued)
     return;
   d->queued = true;
+  d->late = false;
   TAILQ_INSERT_TAIL(&n->deferred, d, link);
 }
 
@@ -117,7 +118,17 @@ void net_defer_cancel(struct net *n, struct net_deferred *d) {
   if (!d->queued)
     return;
   d->queued = false;
-  TAILQ_REMOVE(&n->deferred, d, link);
+  if (d->late)
+    TAILQ_REMOVE(&n->late, d, link);
+  else
+    TAILQ_REMOVE(&n->deferred, d, link);
+}
+
+void net_defer_late(struct net *n, struct net_deferred *d) {
+  if (d->queued)
+    return;
+  d->queued = d->late = true;
+  TAILQ_INSERT_TAIL(&n->late, d, link);
 }
 
 static void run_deferred(struct net *n) {
@@ -151,25 +162,35 @@ static bool receive_all(struct net *n) {
   return any;
 }
 
-static void flush_all(void *arg) {
+/* True: there is something to receive within the sandbox again. */
+static bool flush_all(void *arg) {
   struct net *n = arg;
+  struct net_deferred *d;
+  while ((d = TAILQ_FIRST(&n->late))) {
+    TAILQ_REMOVE(&n->late, d, link);
+    d->queued = false;
+    d->fn(d);
+  }
   n->flush.now = false;
   while (n->flush.n) {
-    struct netdev *d = n->flush.v[--n->flush.n];
-    d->flush_due = false;
-    d->ops->flush(d);
+    struct netdev *dev = n->flush.v[--n->flush.n];
+    dev->flush_due = false;
+    dev->ops->flush(dev);
   }
+  return !STAILQ_EMPTY(&n->backlog) || !TAILQ_EMPTY(&n->deferred);
 }
 
 static enum loop_flush_due flush_due(void *arg) {
   const struct net *n = arg;
-  return !n->flush.n ? FLUSH_NONE : n->flush.now ? FLUSH_NOW : FLUSH_MAY_WAIT;
+  if (!n->flush.n && TAILQ_EMPTY(&n->late))
+    return FLUSH_NONE;
+  return n->flush.now ? FLUSH_NOW : FLUSH_MAY_WAIT;
 }
 
 bool net_rx_end(struct kernel *k) {
   bool any = receive_all(k->net);
   if (k->net)
-    flush_all(k->net);
+    (void)flush_all(k->net);
   return any;
 }
 
@@ -185,6 +206,7 @@ int net_boot(struct kernel *k) {
     return -ENOMEM;
   n->k = k;
   TAILQ_INIT(&n->deferred);
+  TAILQ_INIT(&n->late);
   STAILQ_INIT(&n->backlog);
   if (getrandom(n->secret, sizeof n->secret, 0) != sizeof n->secret) {
     free(n);

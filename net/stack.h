@@ -32,14 +32,14 @@ struct net_subsystem_ops {
 struct net_deferred {
   TAILQ_ENTRY(net_deferred) link;
   void (*fn)(struct net_deferred *d);
-  bool queued;
+  bool queued, late;
 };
 
 /* kernel.net: one per sandbox. */
 struct net {
   struct kernel *k;
-  TAILQ_HEAD(, net_deferred) deferred;
-  struct pbuf_queue backlog; /* p->dev: who receives it */
+  TAILQ_HEAD(, net_deferred) deferred, late; /* late: before frames leave */
+  struct pbuf_queue backlog;                 /* p->dev: who receives it */
   unsigned nbacklog;
   struct {
     struct netdev **v; /* borrowed: netdev_unlist() takes it out */
@@ -61,7 +61,8 @@ static inline struct net_stack *net_stack_of(const struct net_namespace *ns) {
 struct net_namespace *net_current_ns_borrow(void); /* the calling task's; the initial one outside of tasks */
 void net_event(struct netdev *d, enum netdev_event ev);
 
-void net_defer(struct net *n, struct net_deferred *d); /* idempotent */
+void net_defer(struct net *n, struct net_deferred *d);      /* idempotent */
+void net_defer_late(struct net *n, struct net_deferred *d); /* until devices are flushed */
 void net_defer_cancel(struct net *n, struct net_deferred *d);
 
 /* ---- net/proc/files.c: /proc/net, /proc/sys/net, /sys/class/net ---- */

@@ -137,7 +137,7 @@ struct inet_net {
   struct inet_ports *ports[INET_TABLES]; /* inet_port.c */
   struct tcp_stack *tcp;                 /* tcp_env.c */
   struct timer tcp_timer;
-  struct net_deferred tcp_rx;
+  struct net_deferred tcp_rx, tcp_late;
   struct inet_sock_list udp[INET_HASH], raw, ping, tcp_socks; /* by hash_link */
   struct udp_mib udp_mib[2][2];                               /* [UDP, UDP-Lite][by version] */
   uint64_t raw_drops;

@@ -65,6 +65,11 @@ static bool env_no_owner(void *ctx, const struct pbuf *p, const struct ip_info *
   return dns_relay_is_host_flow && dns_relay_is_host_flow(n->ns, p, i);
 }
 
+static void env_push_late(void *ctx) {
+  struct inet_net *n = ctx;
+  net_defer_late(n->ns->ns.k->net, &n->tcp_late);
+}
+
 static const struct tcp_env env = {.now = env_now,
                                    .random = env_random,
                                    .output = env_output,
@@ -72,7 +77,8 @@ static const struct tcp_env env = {.now = env_now,
                                    .arm = env_arm,
                                    .port_get = env_port_get,
                                    .port_put = env_port_put,
-                                   .no_owner = env_no_owner};
+                                   .no_owner = env_no_owner,
+                                   .push_late = env_push_late};
 
 static void on_timer(struct timer *t) {
   struct inet_net *n = t->arg;
@@ -84,9 +90,15 @@ static void batch_end(struct net_deferred *d) {
   tcp_rx_end(n->tcp);
 }
 
+static void before_flush(struct net_deferred *d) {
+  struct inet_net *n = (struct inet_net *)((char *)d - offsetof(struct inet_net, tcp_late));
+  tcp_push_late(n->tcp);
+}
+
 int inet_tcp_init(struct inet_net *n) {
   n->tcp_timer = (struct timer){.fn = on_timer, .arg = n};
   n->tcp_rx.fn = batch_end;
+  n->tcp_late.fn = before_flush;
   n->tcp = tcp_stack_new(&env, n);
   return n->tcp ? 0 : -ENOMEM;
 }
@@ -106,6 +118,7 @@ void inet_tcp_fini(struct inet_net *n) {
   tcp_stack_free(n->tcp);
   n->tcp = NULL;
   net_defer_cancel(n->ns->ns.k->net, &n->tcp_rx);
+  net_defer_cancel(n->ns->ns.k->net, &n->tcp_late);
   timer_disarm(&n->tcp_timer);
 }
 

@@ -35,6 +35,9 @@ struct tcp_env {
   void (*port_put)(void *port);
   /* A segment found no connection and no listener: false lets the engine answer with RST. Optional. */
   bool (*no_owner)(void *ctx, const struct pbuf *p, const struct ip_info *i);
+  /* Call tcp_push_late() soon, before frames leave: less than a segment of new data waits for what the user may add to
+   * it at once. Optional. */
+  void (*push_late)(void *ctx);
 };
 
 /* net.ipv4.tcp_*: times in the sysctl's own units (s, except min_tso). A namespace's values, free to change any time.
@@ -64,6 +67,7 @@ void tcp_input(struct tcp_stack *s, struct pbuf *p,
                const struct ip_info *i); /* p->data at the TCP header; taken over */
 /* As struct ip_proto.error; the IP layer has updated its path MTU. */
 void tcp_error(struct tcp_stack *s, const struct ip_error *e, const uint8_t *quoted, uint32_t len);
+void tcp_push_late(struct tcp_stack *s);
 void tcp_rx_end(struct tcp_stack *s); /* after a batch of tcp_input(): owed acknowledgements leave */
 void tcp_run_timers(struct tcp_stack *s);
 

@@ -101,6 +101,21 @@ static struct tcp_chunk *chunk_room(struct tcp_conn *c, size_t want) {
   return k;
 }
 
+/* Less than a segment, and nothing of it is urgent: what the user writes next, within the same few turns of the loop,
+ * goes into the same segment. As Linux's tcp_autocorking does it, which looks whether the device still holds the last.
+ */
+static bool may_be_late(const struct tcp_conn *c, int flags) {
+  return c->s->env.push_late && !(flags & MSG_OOB) && !c->fin_queued && c->snd_end - c->snd_nxt < c->mss &&
+         !ip_is_loopback(&c->n.key.raddr) && !ip_same(&c->n.key.raddr, &c->n.key.laddr);
+}
+
+static void push_later(struct tcp_conn *c) {
+  if (!c->on_late)
+    TAILQ_INSERT_TAIL(&c->s->late, c, late);
+  c->on_late = true;
+  c->s->env.push_late(c->s->ctx);
+}
+
 static void sent_to_queue(struct tcp_conn *c, int flags) {
   if (flags & MSG_OOB) {
     c->snd_up = c->snd_end;
@@ -108,7 +123,10 @@ static void sent_to_queue(struct tcp_conn *c, int flags) {
   }
   c->push = !(flags & MSG_MORE);
   c->pingpong = 1;
-  tcp_push(c);
+  if (may_be_late(c, flags))
+    push_later(c);
+  else
+    tcp_push(c);
 }
 
 ssize_t tcp_send(struct tcp_conn *c, struct uio *u, int flags) {

@@ -85,6 +85,7 @@ void tcp_set_state(struct tcp_conn *c, int state) {
 static void stop_timers(struct tcp_conn *c) {
   c->t_retx = c->t_tlp = c->t_reo = c->t_persist = c->t_delack = c->t_keep = c->t_life = TCP_NEVER;
   tcp_alarm(c->s, &c->n, TCP_NEVER);
+  tcp_not_late(c);
   if (c->on_soon)
     TAILQ_REMOVE(&c->s->soon, c, soon);
   c->on_soon = false;

@@ -190,9 +190,10 @@ struct tcp_conn {
   struct tcp_listener *l;
   struct tcp_conn *parent;    /* in its accept queue; borrowed */
   TAILQ_ENTRY(tcp_conn) aq;   /* accept queue or listeners */
+  TAILQ_ENTRY(tcp_conn) late; /* of the stack: a small piece to send before frames leave */
   TAILQ_ENTRY(tcp_conn) soon; /* of the stack: acknowledge at the end of the batch */
   TAILQ_ENTRY(tcp_conn) all;
-  bool on_soon, orphan;
+  bool on_soon, on_late, orphan;
 
   /* sending */
   uint32_t iss, snd_una, snd_nxt, snd_end, snd_wnd, snd_wl1, snd_wl2, max_wnd, snd_up;
@@ -272,7 +273,7 @@ struct tcp_stack {
   struct tcp_node **hash;
   uint32_t nbuckets, nnodes, ntw, nconns, norphans, nreqs;
   uint64_t key[2], cookie_key[2];
-  struct tcp_conns listeners, soon, all;
+  struct tcp_conns listeners, soon, late, all;
   struct tcp_alarms alarms;
   int64_t armed;
   int64_t chal_window; /* challenge ACKs: the second that is counted */
@@ -317,7 +318,7 @@ void tcp_hold(struct tcp_conn *c);
 void tcp_release(struct tcp_conn *c); /* tells events; frees what is over and has no user */
 void tcp_event(struct tcp_conn *c, unsigned ev);
 void tcp_set_state(struct tcp_conn *c, int state);
-void tcp_done(struct tcp_conn *c, int err);  /* closed; err: positive errno or 0 */
+void tcp_done(struct tcp_conn *c, int err); /* closed; err: positive errno or 0 */
 void tcp_time_wait(struct tcp_conn *c);
 void tcp_fin_acked(struct tcp_conn *c);
 void tcp_established(struct tcp_conn *c);
@@ -339,6 +340,7 @@ void tcp_snd_tune(struct tcp_conn *c);
 
 /* tcp_out.c */
 void tcp_push(struct tcp_conn *c);     /* send what may be sent */
+void tcp_not_late(struct tcp_conn *c); /* off the list of tcp_push_late() */
 void tcp_send_syn(struct tcp_conn *c); /* or SYN-ACK of a simultaneous open */
 void tcp_send_ack(struct tcp_conn *c);
 void tcp_send_probe(struct tcp_conn *c);                       /* una - 1, no data */

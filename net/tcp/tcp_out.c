@@ -273,7 +273,23 @@ static void retransmit_lost(struct tcp_conn *c) {
   }
 }
 
+void tcp_not_late(struct tcp_conn *c) {
+  if (c->on_late)
+    TAILQ_REMOVE(&c->s->late, c, late);
+  c->on_late = false;
+}
+
+void tcp_push_late(struct tcp_stack *s) {
+  struct tcp_conn *c;
+  while ((c = TAILQ_FIRST(&s->late))) {
+    tcp_hold(c);
+    tcp_push(c);
+    tcp_release(c);
+  }
+}
+
 void tcp_push(struct tcp_conn *c) {
+  tcp_not_late(c);
   if (!may_transmit(c))
     return;
   retransmit_lost(c);

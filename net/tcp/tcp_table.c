@@ -57,6 +57,7 @@ struct tcp_stack *tcp_stack_new(const struct tcp_env *env, void *ctx) {
   s->armed = TCP_NEVER;
   TAILQ_INIT(&s->listeners);
   TAILQ_INIT(&s->soon);
+  TAILQ_INIT(&s->late);
   TAILQ_INIT(&s->all);
   RB_INIT(&s->alarms);
   default_settings(&s->set);
