@@ -10,8 +10,9 @@
 #include <sys/types.h>
 
 #define CGROUP_MAX_DIRS 24
-/* Processes of the sandbox itself, which pids.limit does not mean: monitor, Sentry, gofer, zygote and its warm pool. */
-#define CGROUP_OWN_PIDS 7
+/* Processes of the sandbox itself, which pids.limit does not mean: monitor, Sentry, gofer, zygote and its warm pool,
+ * runsc-notify-dns. */
+#define CGROUP_OWN_PIDS 8
 struct cgroup_dir {
   char *controllers; /* "cpu,cpuacct", "name=systemd", or "" for the unified hierarchy */
   char *mount;       /* where the hierarchy is mounted */
