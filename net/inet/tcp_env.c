@@ -128,8 +128,13 @@ static void input(struct net_namespace *ns, struct pbuf *p, const struct ip_info
     pbuf_free(p);
     return;
   }
+  bool lo = i->dev->flags & IFF_LOOPBACK;
   tcp_input(n->tcp, p, i);
-  net_defer(ns->ns.k->net, &n->tcp_rx);
+  /* Acknowledgements leave with the frames: one for what several turns have received. */
+  if (lo)
+    net_defer(ns->ns.k->net, &n->tcp_rx);
+  else
+    net_defer_late(ns->ns.k->net, &n->tcp_rx);
 }
 
 static void error(struct net_namespace *ns, const struct ip_error *e, const uint8_t *quoted, uint32_t len) {
