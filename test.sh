@@ -82,7 +82,11 @@ run_guest_asan() {
 run_hostile() { limit 900 tests/hostile/run.py --results "$results" $all $verbose; }
 run_cpython() { limit 2400 tests/cpython/run.py --results "$results" $all $verbose; }
 run_docker() { limit 1800 tests/e2e/docker_test.py --results "$results" $all $verbose; }
-run_net() { limit 1800 tests/net/net_test.py --results "$results" $all $verbose; }
+run_net() {
+  limit 1800 tests/net/net_test.py --results "$results" $all $verbose
+  local status=$?
+  limit 600 tests/net/devices_test.py --results "$results" $all $verbose && return $status
+}
 run_netsetup() { limit 1800 tests/e2e/netsetup_test.py --results "$results" $all $verbose; }
 run_network() { limit 3600 tests/e2e/network_test.py --results "$results" $all $verbose; }
 run_programs() { limit 3600 tests/e2e/programs_test.py --results "$results" $all $verbose; }
