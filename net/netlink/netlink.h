@@ -41,6 +41,7 @@ struct nl_msg { /* one datagram */
   ref_t ref;
   TAILQ_ENTRY(nl_msg) link;
   uint32_t portid, group; /* the sender's (0: the kernel), and the group it was sent to */
+  int nsid;               /* the namespace that it is about, if another one: NETLINK_LISTEN_ALL_NSID; -1 */
   struct ucred cred;
   size_t len;
   _Alignas(8) uint8_t data[];
@@ -167,6 +168,9 @@ void nl_dump_free(struct nl_dump *d);
 static inline size_t nl_dump_begin(struct nl_dump *d, struct nlbuf *b, uint16_t type, const void *body, size_t n) {
   return nlb_begin(b, type, d->flags, d->nk->portid, d->req->nlmsg_seq, body, n);
 }
+
+/* The number that `n` knows the namespace of `peer` by; -1: none. make: gives it one then. rtnl_nsid.c */
+int rtnl_nsid(struct nl_net *n, struct nl_net *peer, bool make);
 
 /* ---- the protocols ---- */
 void rtnl_input(struct netlink_sock *nk, const void *p, size_t len);

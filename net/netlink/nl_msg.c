@@ -2,6 +2,8 @@
 #include "netlink.h"
 #include "../sock_filter.h"
 #include "../../core/errno.h"
+#include <linux/capability.h>
+#include <linux/net_namespace.h>
 #include <stdlib.h>
 
 #define WAKE_READ (EPOLLIN | EPOLLRDNORM)
@@ -16,7 +18,7 @@ static struct nl_msg *msg_new(const void *p, size_t len) {
   struct nl_msg *m = malloc(sizeof *m + len);
   if (!m)
     return NULL;
-  *m = (struct nl_msg){.len = len};
+  *m = (struct nl_msg){.len = len, .nsid = NETNSA_NSID_NOT_ASSIGNED};
   ref_init(&m->ref);
   if (len && p)
     memcpy(m->data, p, len);
@@ -59,7 +61,11 @@ static void enqueue(struct netlink_sock *nk, struct nl_msg *m) {
     msg_put(m);
     return;
   }
-  m->len = keep;
+  if (keep < m->len) { /* what is charged is what is held */
+    struct nl_msg *cut = realloc(m, sizeof *m + keep);
+    m = cut ? cut : m;
+    m->len = keep;
+  }
   TAILQ_INSERT_TAIL(&nk->queue, m, link);
   nk->nqueued++;
   nk->rmem += charge(m);
@@ -86,19 +92,20 @@ void netlink_flush(struct netlink_sock *nk) {
 
 /* ---- from the kernel ---- */
 
-static int deliver(struct netlink_sock *nk, const void *p, size_t len, uint32_t group) {
+static int deliver(struct netlink_sock *nk, const void *p, size_t len, uint32_t group, int nsid) {
   struct nl_msg *m = full(nk) ? NULL : msg_new(p, len);
   if (!m) {
     overrun(nk);
     return -ENOBUFS;
   }
   m->group = group;
+  m->nsid = nsid;
   enqueue(nk, m);
   return 0;
 }
 
 int nl_deliver(struct netlink_sock *nk, const void *p, size_t len, uint32_t group) {
-  return deliver(nk, p, len, group);
+  return deliver(nk, p, len, group, NETNSA_NSID_NOT_ASSIGNED);
 }
 
 bool nl_queue_full(const struct netlink_sock *nk) {
@@ -113,24 +120,37 @@ void nl_deliver_part(struct netlink_sock *nk, const void *p, size_t len) {
     overrun(nk);
 }
 
+/* Of what a namespace tells a group: who is in it, and who listens to all that his own has a number for. */
+static bool hears(const struct netlink_sock *nk, struct nl_net *from, unsigned group) {
+  if (!netlink_joined(nk, group))
+    return false;
+  if (nk->net == from)
+    return true;
+  return nk->listen_all && rtnl_nsid(nk->net, from, false) >= 0 && nk->cred &&
+         ns_capable(nk->cred, from->ns->ns.owner, CAP_NET_BROADCAST);
+}
+
 bool nl_has_listeners(struct net_namespace *ns, int protocol, unsigned group) {
-  struct nl_net *n = nl_net_of(ns);
+  struct nl_net *from = nl_net_of(ns), *n;
   struct netlink_sock *nk;
-  if (n)
-    LIST_FOREACH(nk, &n->members[protocol], member)
-  if (netlink_joined(nk, group))
+  if (from)
+    LIST_FOREACH(n, &ns->ns.k->net->netlink, link)
+  LIST_FOREACH(nk, &n->members[protocol], member)
+  if (hears(nk, from, group))
     return true;
   return false;
 }
 
 int nl_multicast(struct net_namespace *ns, int protocol, unsigned group, const void *p, size_t len,
                  const struct netlink_sock *but) {
-  struct nl_net *n = nl_net_of(ns);
+  struct nl_net *from = nl_net_of(ns), *n;
   struct netlink_sock *nk;
   int rc = 0;
-  if (n)
-    LIST_FOREACH(nk, &n->members[protocol], member)
-  if (nk != but && netlink_joined(nk, group) && deliver(nk, p, len, group) && nk->bcast_error)
+  if (from)
+    LIST_FOREACH(n, &ns->ns.k->net->netlink, link)
+  LIST_FOREACH(nk, &n->members[protocol], member)
+  if (nk != but && hears(nk, from, group) &&
+      deliver(nk, p, len, group, n == from ? NETNSA_NSID_NOT_ASSIGNED : rtnl_nsid(n, from, false)) && nk->bcast_error)
     rc = -ENOBUFS;
   return rc;
 }
@@ -250,8 +270,10 @@ static int wait_for(struct netlink_sock *nk, const struct msg_k *k, struct nl_ms
 }
 
 static void put_cmsg(struct msg_k *k, int level, int type, const void *p, size_t n) {
-  if (k->control_len + CMSG_SPACE(n) > k->control_cap)
+  if (k->control_len + CMSG_SPACE(n) > k->control_cap) {
+    k->flags |= MSG_CTRUNC;
     return;
+  }
   struct cmsghdr *c = (struct cmsghdr *)((char *)k->control + k->control_len);
   memset(c, 0, CMSG_SPACE(n));
   c->cmsg_len = CMSG_LEN(n);
@@ -269,6 +291,8 @@ static void describe(const struct netlink_sock *nk, const struct nl_msg *m, stru
   k->name_len = sizeof nl;
   if (nk->pktinfo)
     put_cmsg(k, SOL_NETLINK, NETLINK_PKTINFO, &(struct nl_pktinfo){m->group}, sizeof(struct nl_pktinfo));
+  if (nk->listen_all && m->nsid >= 0)
+    put_cmsg(k, SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &m->nsid, sizeof m->nsid);
   if (nk->sock->opt.passcred) {
     struct ucred c = ucred_here(nk->sock->k, &m->cred);
     put_cmsg(k, SOL_SOCKET, SCM_CREDENTIALS, &c, sizeof c);
@@ -293,8 +317,8 @@ ssize_t netlink_recvmsg(struct socket *s, struct msg_k *k) {
   nk->max_recv = most > nk->max_recv ? most : nk->max_recv;
   if (nk->dump && nk->rmem <= limit(nk) / 2)
     nl_dump_continue(nk);
-  describe(nk, m, k);
   k->flags = len < m->len ? MSG_TRUNC : 0;
+  describe(nk, m, k);
   ssize_t r = flags & MSG_TRUNC ? (ssize_t)m->len : (ssize_t)len;
   if (len && uio_copy_to(k->u, m->data, len) != (ssize_t)len)
     r = -EFAULT;

@@ -51,13 +51,10 @@ int rtnl_find_link(struct nl_req *r, const struct nlattr **tb, struct netdev **o
 struct netdev *rtnl_next_dev(struct net_namespace *ns, long after); /* the next higher index; borrowed, or NULL */
 void rtnl_put_af_spec(struct nlbuf *b, const struct netdev *d);     /* what is in IFLA_AF_SPEC: rtnl_conf.c */
 
-
 /* rtnl_setlink.c */
 int rtnl_newlink(struct nl_req *r);
 int rtnl_setlink(struct nl_req *r);
 int rtnl_dellink(struct nl_req *r);
 
-/* The number that `n` knows the namespace of `peer` by; -1: none. make: gives it one then. rtnl_nsid.c */
-int rtnl_nsid(struct nl_net *n, struct nl_net *peer, bool make);
 /* The namespace that one of the two attributes names: counted. -ESRCH, -EBADF, -EINVAL. rtnl_setlink.c */
 int rtnl_ns_named(const struct nlattr *pid, const struct nlattr *fd, struct net_namespace **out);

@@ -184,6 +184,8 @@ static int move(struct nl_req *r, struct netdev *d, const struct nlattr **tb, co
     rc = netdev_move(d, to);
   if (rc == -EINVAL)
     nl_err(&r->ext, rc, "The interface netns is immutable");
+  else if (rc == -EEXIST)
+    nl_err(&r->ext, rc, "An interface with the same name exists in the target netns");
   ns_put(&to->ns);
   return rc;
 }

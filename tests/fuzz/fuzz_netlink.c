@@ -94,6 +94,29 @@ int netdev_rename(struct netdev *d, const char *name) {
 int netdev_move(struct netdev *d, struct net_namespace *to) {
   return -1;
 }
+int netdev_alt_add(struct netdev *d, const char *name) {
+  return strlen(name) < ALTIFNAMSIZ ? 0 : -1;
+}
+int netdev_alt_del(struct netdev *d, const char *name) {
+  return strlen(name) < ALTIFNAMSIZ ? 0 : -1;
+}
+/* No bridges: what their requests are refused for is tried. */
+#include "../../net/bridge.h"
+int bridge_fdb_each(struct bridge *br, bool (*fn)(void *arg, struct bridge *br, const struct bridge_entry *e),
+                    void *arg) {
+  return 0;
+}
+int bridge_fdb_add(struct bridge *br, struct bridge_port *port, const uint8_t *addr, bool local, bool is_static,
+                   bool exclusive) {
+  return 0;
+}
+int bridge_fdb_del(struct bridge *br, struct bridge_port *port, const uint8_t *addr) {
+  return 0;
+}
+struct bridge_entry *bridge_fdb_find_borrow(struct bridge *br, const uint8_t *addr) {
+  return NULL;
+}
+void bridge_fdb_flush(struct bridge *br, struct bridge_port *port, bool all) {}
 void netdev_unlist(struct netdev *d) {}
 void netdev_put(struct netdev *d) {}
 void net_event(struct netdev *d, enum netdev_event ev) {}
