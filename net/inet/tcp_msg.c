@@ -5,10 +5,6 @@
 #include <linux/capability.h>
 #include <string.h>
 
-#ifndef MSG_ZEROCOPY
-#define MSG_ZEROCOPY 0x4000000
-#endif
-
 /* ---- sending ---- */
 
 /* sk_stream_wait_connect(): 0 once there is a connection. The engine says what is wrong if there will be none. */

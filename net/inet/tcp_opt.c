@@ -244,6 +244,7 @@ int tcp_sock_setsockopt(struct socket *s, int level, int opt, const void *val, s
   if (level == SOL_SOCKET && (opt == SO_RCVBUF || opt == SO_RCVBUFFORCE))
     tcp_set_option(ts->c, TCP_OPT_RCVBUF, s->opt.rcvbuf);
   tcp_sock_sync(ts);
+  tcp_get_option(ts->c, TCP_OPT_RCVLOWAT, &s->opt.rcvlowat); /* as it could be had */
   return 0;
 }
 

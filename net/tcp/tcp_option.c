@@ -55,6 +55,14 @@ static int set_flag(struct tcp_conn *c, enum tcp_option o, int v) {
   }
 }
 
+/* Never more than the buffer may become, or nobody would ever be told of anything: tcp_set_rcvlowat() of Linux. */
+static void set_rcvlowat(struct tcp_conn *c, int v) {
+  uint32_t want = v < 0 ? INT32_MAX : v ? (uint32_t)v : 1;
+  c->rcvlowat = u32_min(want, (c->rcvbuf_lock ? c->rcvbuf : (uint32_t)c->s->set.rmem[2]) / 2);
+  if (!c->rcvbuf_lock)
+    c->rcvbuf = u32_max(c->rcvbuf, 2 * c->rcvlowat);
+}
+
 /* The time of the first SYN-ACK that is sent again at `secs` or later. */
 static int synack_secs(int secs) {
   int total = secs > 0 ? 1 : 0, wait = 1;
@@ -109,7 +117,7 @@ static int set_value(struct tcp_conn *c, enum tcp_option o, int v) {
     c->save_syn = (uint8_t)v;
     return 0;
   case TCP_OPT_RCVLOWAT:
-    c->rcvlowat = v < 0 ? INT32_MAX : v ? (uint32_t)v : 1;
+    set_rcvlowat(c, v);
     return 0;
   case TCP_OPT_SNDBUF:
   case TCP_OPT_RCVBUF:

@@ -138,6 +138,12 @@ static void low(void) {
   int v = 4;
   struct timeval tv = {0, 30000}, none = {0, 0};
   say("-- low water mark, time limits");
+  v = 1 << 30; /* more than any buffer: cut, so that a full one wakes */
+  SHOW(setsockopt(b, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v));
+  socklen_t vl = sizeof v;
+  getsockopt(b, SOL_SOCKET, SO_RCVLOWAT, &v, &vl);
+  say("cut: %d", v < 1 << 30 && v > 4096);
+  v = 4;
   SHOW(setsockopt(b, SOL_SOCKET, SO_RCVLOWAT, &v, sizeof v));
   send(a, "abc", 3, 0);
   usleep(10000);
