@@ -101,8 +101,7 @@ def run_module(prefix, spec, seconds, ignore, args):
         test = [PYTHON, "-c", ON_PTY, *test]
     if args.user:
         prefix = prefix + ["setpriv", "--reuid", str(args.user), "--regid", str(args.user), "--clear-groups", "env", "HOME=/tmp"]
-    # The name that `do` gives the sandbox is in no /etc/hosts.
-    script = f"test $(hostname) = runsc-notify && hostname localhost; ulimit -Sn 1024; ulimit -Hn 20000; rm -f /tmp/cpython-junit.xml; {shlex.join([*test, module])}; rc=$?; echo; echo {MARK}; cat /tmp/cpython-junit.xml; exit $rc"
+    script = f"ulimit -Sn 1024; ulimit -Hn 20000; rm -f /tmp/cpython-junit.xml; {shlex.join([*test, module])}; rc=$?; echo; echo {MARK}; cat /tmp/cpython-junit.xml; exit $rc"
     start = time.monotonic()
     out, rc = spawn(prefix + ["/bin/sh", "-c", script], seconds + 30)
     log, _, xml = out.partition("\n" + MARK + "\n")
@@ -137,6 +136,8 @@ class Suite:
         self.runtime = shlex.split(args.runtime) if args.runtime else [os.path.join(args.build, "runsc-notify"), "do", "--"]
         if os.path.exists(self.runtime[0]):
             self.runtime[0] = os.path.abspath(self.runtime[0])
+        # The name that `do` gives the sandbox is in no /etc/hosts.
+        self.runtime += ["sh", "-c", 'test "$(hostname)" = runsc-notify && hostname localhost; exec "$@"', "sh"]
         self.exceptions = exceptions()
         self.cache = args.cache or os.path.join(args.build, "cpython-native")
         self.key = hashlib.sha256(f"{python_version()} {args.use} {args.user}".encode()).hexdigest()[:12]
