@@ -122,13 +122,13 @@ def apache_a_minute_of_wrk():
     web_server("apache", APACHE, 60)
 
 
-@test
+@test(timeout=120)
 def redis():
     addr = start("redis", "exec redis-server --bind 0.0.0.0 --protected-mode no --save ''", 6379, published=6379)
     for where in ways(addr, 6379, 6379):
         host, port = where.split(":")
-        out = docker.host(f"redis-benchmark -h {host} -p {port} -q -n 5000 -c 50 -t set,get,lpush,lrange_100; "
-                          f"redis-benchmark -h {host} -p {port} -q -n 20000 -c 20 -P 16 -t set,get", timeout=50, check=0).out
+        out = docker.host(f"redis-benchmark -h {host} -p {port} -q -n 2000 -c 50 -t set,get,lpush,lrange_100; "
+                          f"redis-benchmark -h {host} -p {port} -q -n 10000 -c 20 -P 16 -t set,get", timeout=100, check=0).out
         equal(out.count("requests per second"), 7, out)
         expect("rror" not in out, out)
     equal(docker.host(f"head -c 10000000 {work}/www/big | redis-cli -h {addr} -x set big; redis-cli -h {addr} --raw get big | head -c 10000000 | cmp - "

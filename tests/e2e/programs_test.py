@@ -51,9 +51,8 @@ def go():
     equal(out, 'sum 100000\npreempted\n"child\\n" exit status 3\nuser defined signal 1\n')
 
 
-# Go's tests left out, by package: they want a TCP socket, or (time) Debian's tzdata, which the image does not have.
-GO_WITHOUT = {"os/exec": ["TestExtraFiles", "TestExtraFilesRace"], "runtime": ["TestGoroutineParallelism2"],
-              "time": ["TestLoadLocationFromTZData"]}
+# Go's tests left out, by package: (time) they want Debian's tzdata, which the image does not have.
+GO_WITHOUT = {"time": ["TestLoadLocationFromTZData"]}
 
 
 def go_package(package, timeout):
@@ -71,6 +70,12 @@ E
 def go_package_tests():
     for package in "os", "os/exec", "os/signal", "syscall", "time":
         go_package(package, 200)
+
+
+@test(timeout=900, long=True)
+def go_net_tests():
+    for package in "net", "net/textproto", "net/rpc", "net/http", "net/http/httptest":
+        go_package(package, 800)
 
 
 @test(timeout=900, long=True)
