@@ -350,5 +350,32 @@ def sysctls_and_old_tools():
     contains(out[10], "172.17.0.")
 
 
+@test(timeout=240, long=True)
+def podman_nginx():
+    """podman's default network, with a published port."""
+    podman = Podman(bridge=True)
+    try:
+        podman("import", image_tarball("network"), "debian:network", timeout=200, check=0)
+        podman("run", "-d", "--name", "nginx", "-p", "8080:80", "-v", f"{work}:/w:ro", "debian:network", "bash", "-c", NGINX, timeout=60, check=0)
+        addr = podman("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "nginx", check=0).out.strip()
+        wait_for(lambda: podman.host(f"timeout 1 bash -c '</dev/tcp/{addr}/80'").returncode == 0, "nginx listens")
+        for where in addr, "127.0.0.1:8080":
+            equal(podman.host(f"curl -sS --max-time 30 http://{where}/big | sha256sum").out.split()[0], digest(f"{work}/www/big"), where)
+        out = podman.host(f"wrk -t2 -c50 -d5 --timeout 10 http://{addr}/index.html", timeout=40, check=0).out
+        expect("Socket errors" not in out and "Non-2xx" not in out, out)
+    finally:
+        podman.stop()
+
+
+@test(timeout=400, long=True)
+def go_and_java_servers():
+    docker("import", image_tarball("programs"), "debian:programs", timeout=200, check=0)
+    for i, script in enumerate(("cd /tmp; go build -o http /p/http.go && exec ./http", "cd /tmp; javac -d . /p/Http.java && exec java -Xmx128m -cp . Http")):
+        addr = start(f"server{i}", script, 8000, "-e", "HOME=/tmp", published=8000 + i, image="debian:programs", timeout=150)
+        for where in ways(addr, 8000, 8000 + i):
+            equal(docker.host(f"curl -sS --max-time 30 --data-binary @{work}/www/big http://{where}/hash", check=0).out, digest(f"{work}/www/big"), where)
+        wrk(f"http://{addr}:8000/hello", 3)
+
+
 if __name__ == "__main__":
     sys.exit(run_tests("network", setup, after=cleanup))
