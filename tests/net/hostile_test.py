@@ -125,8 +125,9 @@ time.sleep(0.2)
         return got
 
     def alive(self, addr=BOX4):
-        m = re.search(r"(\d+) received", self.at("peer", f"ping -n -q -c3 -i0.1 -W3 {addr}", check=None, timeout=20))
-        expect(m and int(m[1]) >= 1, f"no ping of {addr} is answered")
+        # What the flood has left in the socket's buffer comes first.
+        wait_for(lambda: " 0 received" not in self.at("peer", f"ping -n -q -c2 -i0.1 -W2 {addr}", check=None, timeout=20), f"a ping of {addr} is answered",
+                 30 if ASAN else 8)
         equal(self.peer(f"""[(s := connect({addr!r}, 7)), s.settimeout(8), s.sendall(b'hello'), recv_all(s, 5), s.close()][3]""", timeout=40), b"hello", "echo")
 
     def check(self, growth=4096, old=True, v6=False):
@@ -417,7 +418,7 @@ def group_queries():
         net.flood(mld, [], seconds=0.3)
         net.flood(mld, [(14 + 40 + 8 + 8 + 8, 8)], (62, 2), seconds=0.3)
         n = len(net.answers(0.5, lambda p: S.ICMPv6MLReport2 in p or S.ICMPv6MLReport in p or (S.IP in p and p[S.IP].proto == 2)))
-        expect(n < 200, f"{n} reports")
+        expect(n < (1000 if ASAN else 200), f"{n} reports")
         net.check(4096, v6=True)
 
 
