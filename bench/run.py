@@ -170,8 +170,10 @@ def main():
         if not args.no_write:
             path = f"{ROOT}/docs/benchmarks.md"
             notes = ""
-            if os.path.exists(path) and "\n## Notes\n" in (old := open(path).read()):
-                notes = old[old.index("\n## Notes\n"):]  # what a person wrote is kept
+            old = open(path).read() if os.path.exists(path) else ""
+            kept = [old.index(h) for h in ("\n## Network\n", "\n## Notes\n") if h in old]
+            if kept:
+                notes = old[min(kept):]  # net.py's section, and what a person wrote
             with open(path, "w") as f:
                 f.write(text + notes)
     finally:
