@@ -187,7 +187,8 @@ START_TEST(pairs) {
     netdev_xmit(v, p);
   }
   ck_assert_uint_eq(w->stats.rx_packets, before);
-  net_rx_end(k);
+  while (net_rx_end(k)) /* a turn has its budget */
+    ;
   ck_assert_uint_eq(w->stats.rx_packets, before + NETDEV_BACKLOG);
   ck_assert_uint_eq(w->stats.rx_dropped, 10);
   netdev_set_mtu(w, 100);

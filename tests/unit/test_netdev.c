@@ -172,6 +172,9 @@ START_TEST(loopback) {
   ck_assert_uint_eq(lo->stats.rx_packets, 0);
   ck_assert_uint_eq(lo->stats.rx_dropped, 10);
   ck_assert(net_rx_end(k));
+  ck_assert_uint_lt(lo->stats.rx_packets, NETDEV_BACKLOG); /* a turn has its budget */
+  while (net_rx_end(k))
+    ;
   ck_assert_uint_eq(lo->stats.rx_packets, NETDEV_BACKLOG);
   ck_assert_uint_eq(lo->stats.rx_nohandler, NETDEV_BACKLOG);
   ck_assert_uint_eq(lo->stats.rx_bytes, 100 * NETDEV_BACKLOG); /* without the header, as Linux's lo */
