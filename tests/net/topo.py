@@ -189,16 +189,18 @@ class Net:
     def close(self):
         if self in live:
             live.remove(self)
-        if self.cid:
-            rt("delete", "--force", self.cid, timeout=30)
-        for a in self.agents.values():
-            a.close()
-        for p in self.procs:
-            if p.poll() is None:
-                p.terminate()
-                p.wait()
-        for n in self.namespaces:
-            sh(["ip", "netns", "del", n])
+        try:
+            if self.cid:
+                rt("delete", "--force", self.cid, timeout=30)
+            for a in self.agents.values():
+                a.close()
+            for p in self.procs:
+                if p.poll() is None:
+                    p.terminate()
+                    p.wait()
+        finally:
+            for n in self.namespaces:
+                sh(["ip", "netns", "del", n])
 
     def __enter__(self):
         return self
