@@ -409,11 +409,11 @@ def nd_storms():
 
 @test
 def group_queries():
-    """IGMP and MLD queries: answered late and once, not each."""
+    """IGMP and MLD queries: answered late (within the second that they leave for it) and once, not each."""
     with Victim() as net:
         net.drain()
-        igmp = S.Ether(src=EVIL, dst="01:00:5e:00:00:01") / S.IP(src=PEER4, dst="224.0.0.1", ttl=1, proto=2, options=[S.IPOption_Router_Alert()]) / S.Raw(b"\x11\x01\xee\xfe" + bytes(4))
-        mld = S.Ether(src=EVIL, dst="33:33:00:00:00:01") / S.IPv6(src="fe80::66", dst="ff02::1", hlim=1) / S.IPv6ExtHdrHopByHop(options=[S.RouterAlert()]) / S.ICMPv6MLQuery(mrd=10)
+        igmp = S.Ether(src=EVIL, dst="01:00:5e:00:00:01") / S.IP(src=PEER4, dst="224.0.0.1", ttl=1, proto=2, options=[S.IPOption_Router_Alert()]) / S.Raw(b"\x11\x0a\xee\xf5" + bytes(4))
+        mld = S.Ether(src=EVIL, dst="33:33:00:00:00:01") / S.IPv6(src="fe80::66", dst="ff02::1", hlim=1) / S.IPv6ExtHdrHopByHop(options=[S.RouterAlert()]) / S.ICMPv6MLQuery(mrd=1000)
         net.flood(igmp, [], seconds=0.3)
         net.flood(mld, [], seconds=0.3)
         net.flood(mld, [(14 + 40 + 8 + 8 + 8, 8)], (62, 2), seconds=0.3)
