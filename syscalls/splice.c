@@ -91,9 +91,11 @@ SYSCALL_HANDLER(sendfile) {
   return r;
 }
 
-/* SPLICE_F_NONBLOCK is about the pipe; a socket asks its own O_NONBLOCK, which file_read() and file_write() look at. */
-static bool other_nonblock(struct file *f, bool nonblock) {
-  return nonblock && !socket_from_file(f);
+/* SPLICE_F_NONBLOCK is about the pipe; a socket asks its own O_NONBLOCK, which file_read() and file_write() look at. Only
+ * AF_UNIX, when it is read, heeds both: unix_stream_splice_read(). */
+static bool other_nonblock(struct file *f, bool nonblock, bool reads) {
+  const struct socket *s = socket_from_file(f);
+  return nonblock && (!s || (reads && s->family == AF_UNIX));
 }
 
 static int64_t do_splice(struct file *in, off_t *ipos, struct file *out, off_t *opos, size_t len, bool nonblock) {
@@ -102,10 +104,10 @@ static int64_t do_splice(struct file *in, off_t *ipos, struct file *out, off_t *
   if (file_is_pipe(in)) {
     if (out->flags & O_APPEND)
       return -EINVAL;
-    struct other o = {.f = out, .pos = opos, .nonblock = other_nonblock(out, nonblock)};
+    struct other o = {.f = out, .pos = opos, .nonblock = other_nonblock(out, nonblock, false)};
     return pipe_splice_out(in, len, nonblock || (in->flags & O_NONBLOCK), to_file, &o);
   }
-  struct other o = {.f = in, .pos = ipos, .nonblock = other_nonblock(in, nonblock)};
+  struct other o = {.f = in, .pos = ipos, .nonblock = other_nonblock(in, nonblock, true)};
   return pipe_splice_in(out, len, nonblock || (out->flags & O_NONBLOCK), from_file, &o);
 }
 
