@@ -195,16 +195,6 @@ static ssize_t node_write(struct file *f, struct uio *u, off_t *pos) {
   return r;
 }
 
-static off_t node_llseek(struct file *f, off_t off, int whence) {
-  if (whence == SEEK_CUR)
-    off += f->pos;
-  else if (whence != SEEK_SET)
-    return -EINVAL;
-  if (off < 0)
-    return -EINVAL;
-  return f->pos = off;
-}
-
 static void node_release(struct file *f) {
   struct net_file *nf = f->priv;
   forget(nf);
@@ -214,7 +204,7 @@ static void node_release(struct file *f) {
 }
 
 static const struct file_ops node_fops = {
-    .name = "net-file", .read = node_read, .write = node_write, .llseek = node_llseek, .release = node_release};
+    .name = "net-file", .read = node_read, .write = node_write, .llseek = no_seek_end_llseek, .release = node_release};
 
 static int node_open(struct inode *i, struct file *f) {
   struct net_namespace *ns = net_files_ns_borrow(i);

@@ -26,6 +26,16 @@ int vfs_iterate(struct file *f, struct dir_ctx *d) {
   return r;
 }
 
+off_t no_seek_end_llseek(struct file *f, off_t off, int whence) {
+  if (whence == SEEK_CUR)
+    off += f->pos;
+  else if (whence != SEEK_SET)
+    return -EINVAL;
+  if (off < 0)
+    return -EINVAL;
+  return f->pos = off;
+}
+
 /* SEEK_DATA and SEEK_HOLE as of a file without holes. */
 off_t generic_llseek(struct file *f, off_t off, int whence) {
   off_t size = f->inode ? f->inode->size : 0, to;

@@ -243,17 +243,6 @@ static ssize_t gen_write(struct file *f, struct uio *u, off_t *pos) {
   return r;
 }
 
-static off_t gen_llseek(struct file *f, off_t off, int whence) {
-  if (whence == SEEK_CUR)
-    off += f->pos;
-  else if (whence != SEEK_SET)
-    return -EINVAL;
-  if (off < 0)
-    return -EINVAL;
-  f->pos = off;
-  return off;
-}
-
 static uint32_t gen_poll(struct file *f) {
   struct synth_file *sf = f->priv;
   const struct synth_ent *e = synth_ent_of(f->inode);
@@ -277,7 +266,7 @@ static const struct file_ops gen_fops = {
     .read = gen_read,
     .write = gen_write,
     .poll = gen_poll,
-    .llseek = gen_llseek,
+    .llseek = no_seek_end_llseek,
     .release = gen_release,
 };
 
@@ -330,7 +319,7 @@ static int dir_iterate(struct file *f, struct dir_ctx *d) {
 }
 
 static off_t dir_llseek(struct file *f, off_t off, int whence) {
-  return gen_llseek(f, off, whence);
+  return no_seek_end_llseek(f, off, whence);
 }
 
 const struct file_ops synth_dir_fops = {

@@ -434,5 +434,6 @@ int fifo_open(struct inode *i, struct file *f); /* fs/pipe.c; parks until the ot
 /* Helpers that most in-memory file systems share */
 struct timespec vfs_now(void);
 off_t generic_llseek(struct file *f, off_t off, int whence);
+off_t no_seek_end_llseek(struct file *f, off_t off, int whence); /* for files that have no end: SEEK_SET and SEEK_CUR */
 /* anonymous files: eventfd, epoll, timerfd, …: "anon_inode:[name]" */
 struct file *anon_file_new(struct kernel *k, const struct file_ops *ops, int flags, void *priv, const char *anon_name);

@@ -274,17 +274,6 @@ static int tmpfs_iterate(struct file *f, struct dir_ctx *d) {
   return 0;
 }
 
-static off_t dir_llseek(struct file *f, off_t off, int whence) {
-  if (whence == SEEK_CUR)
-    off += f->pos;
-  else if (whence != SEEK_SET)
-    return -EINVAL;
-  if (off < 0)
-    return -EINVAL;
-  f->pos = off;
-  return off;
-}
-
 static int dir_fsync(struct file *f, bool datasync) {
   (void)f;
   (void)datasync;
@@ -298,7 +287,7 @@ static void dir_release(struct file *f) {
 const struct file_ops tmpfs_dir_fops = {
     .name = "tmpfs-dir",
     .iterate = tmpfs_iterate,
-    .llseek = dir_llseek,
+    .llseek = no_seek_end_llseek,
     .fsync = dir_fsync,
     .release = dir_release,
 };

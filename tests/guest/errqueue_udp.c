@@ -1,5 +1,5 @@
 /* Error queues: IP_RECVERR, IPV6_RECVERR, MSG_ERRQUEUE, when an error becomes SO_ERROR; ip(7), ipv6(7). */
-#define _GNU_SOURCE
+#include "inet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -10,20 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-const char *strerrorname_np(int);
-static const char *err(long r) {
-  static char b[4][32];
-  static int i;
-  char *p = b[i++ & 3];
-  if (r >= 0)
-    snprintf(p, 32, "%ld", r);
-  else
-    snprintf(p, 32, "%s", strerrorname_np(errno));
-  return p;
-}
-static int set(int fd, int level, int opt, int v) {
-  return setsockopt(fd, level, opt, &v, sizeof v);
-}
 static void soerror(int fd) {
   int v = 0;
   socklen_t l = sizeof v;

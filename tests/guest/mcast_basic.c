@@ -1,5 +1,5 @@
 /* Multicast over lo: memberships, who receives, source filters, limits, TTL and loop; ip(7), ipv6(7), RFC 3678. */
-#define _GNU_SOURCE
+#include "inet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,17 +10,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-const char *strerrorname_np(int);
-static const char *err(long r) {
-  static char b[4][32];
-  static int i;
-  char *p = b[i++ & 3];
-  if (r >= 0)
-    snprintf(p, 32, "%ld", r);
-  else
-    snprintf(p, 32, "%s", strerrorname_np(errno));
-  return p;
-}
 static const char *got(int fd) {
   static char b[64];
   struct pollfd p = {fd, POLLIN, 0};

@@ -1,6 +1,6 @@
 /* Raw and ping sockets over lo: names, what they see and send, filters, headers of one's own; raw(7), icmp(7), RFC
  * 3542. */
-#define _GNU_SOURCE
+#include "inet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -15,20 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-const char *strerrorname_np(int);
-static const char *err(long r) {
-  static char b[4][32];
-  static int i;
-  char *p = b[i++ & 3];
-  if (r >= 0)
-    snprintf(p, 32, "%ld", r);
-  else
-    snprintf(p, 32, "%s", strerrorname_np(errno));
-  return p;
-}
-static int set(int fd, int level, int opt, int v) {
-  return setsockopt(fd, level, opt, &v, sizeof v);
-}
 static uint16_t csum(const void *p, size_t n) {
   const uint16_t *w = p;
   uint32_t s = 0;

@@ -1,17 +1,10 @@
 /* connect(2), listen(2), shutdown(2), names and options, in every state that a TCP socket can be in. */
 #include "guest.h"
+#include "inet.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
 static struct sockaddr_in to, nobody;
-
-static void bits(const char *what, int fd) {
-  struct pollfd p = {fd, POLLIN | POLLOUT | POLLRDHUP | POLLPRI, 0};
-  poll(&p, 1, 0);
-  say("%s:%s%s%s%s%s%s", what, p.revents & POLLIN ? " IN" : "", p.revents & POLLOUT ? " OUT" : "",
-      p.revents & POLLERR ? " ERR" : "", p.revents & POLLHUP ? " HUP" : "", p.revents & POLLRDHUP ? " RDHUP" : "",
-      p.revents & POLLPRI ? " PRI" : "");
-}
 
 static void names(int fd) {
   struct sockaddr_in a = {0};

@@ -1,6 +1,7 @@
 /* What recv(2) and send(2) do with flags and options: MSG_PEEK, MSG_WAITALL, MSG_TRUNC, MSG_OOB, SO_RCVLOWAT, time
  * limits, control messages, queues and their ioctls, writev, sendmmsg, recvmmsg. In both families. */
 #include "guest.h"
+#include "inet.h"
 #include <arpa/inet.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -10,14 +11,6 @@
 #endif
 
 static int a, b, listener;
-
-static void bits(const char *what, int fd) {
-  struct pollfd p = {fd, POLLIN | POLLOUT | POLLRDHUP | POLLPRI, 0};
-  poll(&p, 1, 0);
-  say("%s:%s%s%s%s%s%s", what, p.revents & POLLIN ? " IN" : "", p.revents & POLLOUT ? " OUT" : "",
-      p.revents & POLLERR ? " ERR" : "", p.revents & POLLHUP ? " HUP" : "", p.revents & POLLRDHUP ? " RDHUP" : "",
-      p.revents & POLLPRI ? " PRI" : "");
-}
 
 static void pair(int family) {
   struct sockaddr_storage ss = {.ss_family = (sa_family_t)family};

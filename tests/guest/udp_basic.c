@@ -1,5 +1,5 @@
 /* UDP over lo: names, connected and not, both versions, errors, what poll and ioctl say. udp(7). */
-#define _GNU_SOURCE
+#include "inet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +13,6 @@
 #include <unistd.h>
 #include <linux/sockios.h>
 
-static const char *err(long r) {
-  static char b[32];
-  if (r >= 0)
-    snprintf(b, sizeof b, "%ld", r);
-  else
-    snprintf(b, sizeof b, "%s", strerrorname_np(errno));
-  return b;
-}
 static struct sockaddr_in lo4(int port) {
   return (struct sockaddr_in){
       .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};

@@ -1,6 +1,6 @@
 /* Control messages of datagrams, both ways: which come, in which order, how long, and with what in them; ip(7),
  * ipv6(7), udp(7). */
-#define _GNU_SOURCE
+#include "inet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,17 +17,6 @@
 #define UDP_GRO 104
 #endif
 
-const char *strerrorname_np(int);
-static const char *err(long r) {
-  static char b[4][32];
-  static int i;
-  char *p = b[i++ & 3];
-  if (r >= 0)
-    snprintf(p, 32, "%ld", r);
-  else
-    snprintf(p, 32, "%s", strerrorname_np(errno));
-  return p;
-}
 static void on(int fd, int level, int opt) {
   int v = 1;
   if (setsockopt(fd, level, opt, &v, sizeof v))

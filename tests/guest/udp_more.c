@@ -1,6 +1,6 @@
 /* UDP, the rest: corked datagrams, SO_REUSEPORT, who gets a packet, buffer limits, SO_PEEK_OFF, devices, SIGIO,
  * checksums off, timeouts; udp(7), socket(7). */
-#define _GNU_SOURCE
+#include "inet.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,17 +19,6 @@
 #include <unistd.h>
 #include <linux/sockios.h>
 
-const char *strerrorname_np(int);
-static const char *err(long r) {
-  static char b[4][32];
-  static int i;
-  char *p = b[i++ & 3];
-  if (r >= 0)
-    snprintf(p, 32, "%ld", r);
-  else
-    snprintf(p, 32, "%s", strerrorname_np(errno));
-  return p;
-}
 static const char *got(int fd) {
   static char b[4][128];
   static int i;
@@ -39,9 +28,6 @@ static const char *got(int fd) {
     return strerrorname_np(errno);
   p[n] = 0;
   return p;
-}
-static int set(int fd, int level, int opt, int v) {
-  return setsockopt(fd, level, opt, &v, sizeof v);
 }
 static struct sockaddr_in sa(const char *a, int port) {
   return (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = inet_addr(a)};
