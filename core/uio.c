@@ -139,16 +139,17 @@ ssize_t uio_copy_to_vec(struct uio *u, struct iovec *src, int n) {
 
 void uio_settle(struct uio *u, size_t n) {
   struct task *t = task_current();
-  struct iovec v[BATCH];
-  size_t bytes;
   if (!u->mm)
     return;
   u->nopark = true;
   if (!t || u->mm != t->mm)
     return;
-  int k = front(u, v, n, &bytes);
-  for (int i = 0; i < k; i++)
-    settle_user((uint64_t)v[i].iov_base, v[i].iov_len);
+  for (int i = 0; i < u->n && n; i++) {
+    size_t len = u->iov[i].iov_len < n ? u->iov[i].iov_len : n;
+    if (len)
+      settle_user((uint64_t)u->iov[i].iov_base, len);
+    n -= len;
+  }
 }
 
 ssize_t uio_zero(struct uio *u, size_t n) {

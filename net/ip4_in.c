@@ -101,6 +101,11 @@ static struct pbuf *reassemble(struct ip_net *n, struct pbuf *p, struct ip_info 
     return NULL;
   struct ip4_hdr *w = (struct ip4_hdr *)p->net;
   unsigned whl = (unsigned)(p->data - p->net);
+  if (whl + p->len > 65535) { /* longer than any header can say */
+    n->mib[0].in_hdr_errors++;
+    pbuf_free(p);
+    return NULL;
+  }
   w->len = htons((uint16_t)(whl + p->len));
   w->off = 0;
   w->tos = (uint8_t)((w->tos & ~3u) | ecn);

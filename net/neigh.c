@@ -354,16 +354,16 @@ int neigh_set(const struct neigh_entry *w, unsigned nlm_flags) {
   e->e.probes = 0;
   if (e->e.state & NUD_VALID)
     flush_queue(e);
-  else if (e->e.state == NUD_FAILED)
-    fail(e);
-  else
+  else if (e->e.state == NUD_FAILED) {
+    fail(e); /* what it sends may have taken e away */
+    return 0;
+  } else
     solicit(e, false);
   if (e->e.state == NUD_PROBE)
     solicit(e, true);
   else if (e->e.state == NUD_DELAY)
     timer_arm(&e->timer, loop_now() + conf(e)->delay_first_probe_s * NS_PER_S);
-  if (e->e.state != NUD_FAILED)
-    tell(e, false);
+  tell(e, false);
   return 0;
 }
 

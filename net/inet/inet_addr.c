@@ -74,7 +74,8 @@ void inet_flow(const struct inet_sock *is, const struct in6_addr *dst, uint8_t p
                         .hdrincl = o->hdrincl,
                         .broadcast_ok = is->sock->opt.broadcast,
                         .multicast_loop = o->mc_loop[!v4],
-                        .freebind = o->freebind || o->transparent || is->net->sysctl.nonlocal_bind[!v4]};
+                        .freebind = o->transparent || (!v4 && (o->freebind || is->net->sysctl.nonlocal_bind[1]))};
+  /* IPv4: IP_FREEBIND and ip_nonlocal_bind let a name be bound that is not here yet, but nobody sends from it. */
   /* A wildcard, or a local name of the other family, leaves the choice to the route; a multicast one is no source. */
   f->src = !ip_is_any(&is->laddr) && ip_is4(&is->laddr) == v4 && !ip_is_multicast(&is->laddr) ? is->laddr
            : v4                                                                               ? ip_from4(0)

@@ -238,8 +238,11 @@ int inet_tx_ext(struct inet_tx *tx) {
   static const uint8_t kind[4] = {IPPROTO_HOPOPTS, IPPROTO_DSTOPTS, IPPROTO_ROUTING, IPPROTO_DSTOPTS};
   uint8_t *next = &tx->f.options_proto;
   size_t at = 0;
-  if (ip_is4(&tx->f.dst))
+  if (ip_is4(&tx->f.dst)) { /* the socket's may be replaced while the payload is copied */
+    if (tx->f.options_len && tx->f.options != tx->buf)
+      tx->f.options = memcpy(tx->buf, tx->f.options, tx->f.options_len);
     return 0;
+  }
   for (int i = 0; i < 4; i++) {
     const struct inet_ext *x = &tx->ext[i];
     if (!x->len || (i == INET_EXT_RTHDRDST && !tx->ext[INET_EXT_RTHDR].len)) /* RFC 3542 9.2: with a route only */

@@ -103,8 +103,8 @@ static void put_control(const struct inet_sock *is, struct msg_k *m, const struc
   struct {
     struct sock_extended_err ee;
     union {
+      struct sockaddr_in6 sin6; /* first: all of it is cleared */
       struct sockaddr_in sin;
-      struct sockaddr_in6 sin6;
     } offender;
   } h = {.ee = x->ee};
   bool v6 = is->sock->family == AF_INET6;

@@ -46,13 +46,17 @@ static int stream_error(int err, int flags) {
   return err == -EPIPE ? socket_broken_pipe(flags) : err;
 }
 
-/* One go: what there is room for. The buffer is settled first, which may park. */
+/* One go: what there is room for. The buffer is settled first, which may park, and meanwhile there may be more room. */
 static ssize_t send_once(struct tcp_sock *ts, struct uio *u, int flags) {
   struct tcp_status st;
-  if (!ts->c)
-    return -EPIPE;
-  tcp_status(ts->c, &st);
-  uio_settle(u, u->resid < st.room ? u->resid : st.room);
+  size_t settled = 0;
+  for (bool first = true; ts->c; first = false) {
+    tcp_status(ts->c, &st);
+    size_t n = u->resid < st.room ? u->resid : st.room;
+    if (!first && n <= settled)
+      break;
+    uio_settle(u, settled = n);
+  }
   return ts->c ? tcp_send(ts->c, u, flags) : -EPIPE;
 }
 
@@ -119,11 +123,14 @@ static ssize_t recv_urgent(struct tcp_sock *ts, struct msg_k *m, int flags) {
 /* What is there, up to the urgent mark. The buffer is settled first, which may park. */
 static ssize_t recv_once(struct tcp_sock *ts, struct uio *u, int flags, uint32_t skip) {
   struct tcp_status st;
-  if (!ts->c)
-    return -ENOTCONN;
-  tcp_status(ts->c, &st);
-  if (st.readable)
-    uio_settle(u, u->resid < st.inq ? u->resid : st.inq);
+  size_t settled = 0;
+  while (ts->c) {
+    tcp_status(ts->c, &st);
+    size_t n = !st.readable ? 0 : u->resid < st.inq ? u->resid : st.inq;
+    if (n <= settled)
+      break;
+    uio_settle(u, settled = n);
+  }
   return ts->c ? tcp_recv(ts->c, u, flags & (MSG_PEEK | MSG_TRUNC), flags & MSG_PEEK ? skip : 0) : -ENOTCONN;
 }
 

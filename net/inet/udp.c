@@ -158,14 +158,15 @@ static bool csum_ok(const struct pbuf *p, const struct ip_info *i, const struct 
 }
 
 /* Takes p over; data is at the payload. */
-static void deliver_one(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, const struct names *k) {
+static bool deliver_one(struct inet_sock *is, struct pbuf *p, const struct ip_info *i, const struct names *k) {
   struct udp_mib *mib = udp_mib_of(is, &i->dst);
   if (dgram_enqueue(is, p, i, k->sport, k->dport)) {
     mib->in_datagrams++;
-    return;
+    return true;
   }
   mib->rcvbuf_errors++;
   mib->in_errors++;
+  return false;
 }
 
 /* A GSO packet for a socket that did not ask for such: a datagram for each segment. Takes p over. */
@@ -173,9 +174,8 @@ static void deliver_split(struct inet_sock *is, struct pbuf *p, const struct ip_
   uint32_t size = p->gso_size ? p->gso_size : p->len;
   for (uint32_t off = 0; off < p->len; off += size) {
     struct pbuf *c = dgram_slice(p, off, p->len - off < size ? p->len - off : size);
-    if (!c)
+    if (!c || !deliver_one(is, c, i, k)) /* full: 65,000 segments of a byte are not worth trying */
       break;
-    deliver_one(is, c, i, k);
   }
   pbuf_free(p);
 }

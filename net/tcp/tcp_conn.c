@@ -344,6 +344,7 @@ int tcp_disconnect(struct tcp_conn *c) {
   tcp_port_put(c->s, c->port);
   c->port = NULL;
   free(c->saved);
+  c->saved = NULL;
   struct tcp_stack *s = c->s;
   struct tcp_conn *fresh = tcp_conn_new(s);
   if (!fresh)

@@ -277,7 +277,7 @@ struct tcp_stack {
   struct tcp_alarms alarms;
   int64_t armed;
   int64_t chal_window; /* challenge ACKs: the second that is counted */
-  int chal_count;
+  int chal_left;       /* in it */
   long mem;
 };
 

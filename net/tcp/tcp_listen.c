@@ -324,7 +324,7 @@ void tcp_req_input(struct tcp_req *q, struct tcp_rx *r) {
     return;
   }
   bool old = q->ts && r->o.ts && (int32_t)(r->o.tsval - q->ts_recent) < 0;
-  if (r->flags & TF_SYN || old || seq_lt(rx_end(r), q->irs + 1) || seq_lt(q->irs + 1 + first_window(l), r->seq)) {
+  if (r->flags & TF_SYN || old || seq_lt(rx_end(r), q->irs + 1) || seq_lt(q->irs + first_window(l), r->seq)) {
     if (tcp_challenge_ok(s))
       send_synack(l, q, false);
     return;

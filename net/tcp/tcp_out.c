@@ -176,7 +176,7 @@ static struct pbuf *segment(struct tcp_conn *c, uint32_t seq, uint32_t *n) {
 
 /* New data: n bytes from snd_nxt, with the FIN if that is all and it is due. False: nothing left. */
 static bool send_new(struct tcp_conn *c, uint32_t n) {
-  struct tcp_seg *g = malloc(sizeof *g);
+  struct tcp_seg *g = c->nsegs < TCP_SEGS_MAX ? malloc(sizeof *g) : NULL;
   if (!g)
     return false;
   uint32_t seq = c->snd_nxt;
@@ -344,8 +344,8 @@ int tcp_retransmit_seg(struct tcp_conn *c, struct tcp_seg *g) {
   c->undo_retx += segs;
   if (!c->retx_stamp)
     c->retx_stamp = tcp_tsval(c) ? tcp_tsval(c) : 1;
-  bool fin = g->flags & SG_FIN;
-  int r = transmit(c, p, g->seq, (fin ? TF_FIN : 0) | (g->end - fin == c->snd_end ? TF_PSH : 0), true);
+  bool fin = g->flags & SG_FIN && g->seq + n + 1 == g->end; /* a record that could not be split is sent in part */
+  int r = transmit(c, p, g->seq, (fin ? TF_FIN : 0) | (g->seq + n == c->snd_end ? TF_PSH : 0), true);
   tcp_rearm_rto(c, false);
   return r == -EMSGSIZE ? 0 : r < 0 ? 0 : r; /* lost on the way out is lost: the timers see to it */
 }

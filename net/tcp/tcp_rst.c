@@ -33,17 +33,18 @@ void tcp_reply_rst(struct tcp_stack *s, const struct tcp_rx *r) {
     tcp_emit(s, p, &r->key, &f, NULL, 0, rx_end(r), TF_RST | TF_ACK, 0, 0, NULL);
 }
 
-/* RFC 5961 7: so many a second for the whole stack. */
+/* RFC 5961 7: so many a second for the whole stack. How many exactly nobody can know, or who counts those that he is
+ * sent himself would learn whether somebody else's connection was sent one (CVE-2016-5696). */
 bool tcp_challenge_ok(struct tcp_stack *s) {
   int64_t sec = tcp_now(s) / SEC;
+  int limit = s->set.challenge_ack_limit;
   if (sec != s->chal_window) {
+    uint32_t r = 0;
+    s->env.random(s->ctx, &r, sizeof r);
     s->chal_window = sec;
-    s->chal_count = 0;
+    s->chal_left = limit > 1 && limit < INT32_MAX / 2 ? limit / 2 + (int)(r % (uint32_t)limit) : limit;
   }
-  if (s->chal_count >= s->set.challenge_ack_limit)
-    return false;
-  s->chal_count++;
-  return true;
+  return s->chal_left > 0 && s->chal_left--;
 }
 
 /* And one each half second for a connection. */

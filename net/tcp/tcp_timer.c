@@ -42,7 +42,9 @@ static void on_persist(struct tcp_conn *c) {
   int64_t now = tcp_now(c->s);
   c->t_persist = TCP_NEVER;
   bool late = c->user_timeout && c->first_retx && now - c->first_retx >= c->user_timeout * MS;
-  if ((int)c->probes >= most || late) {
+  /* Nobody waits for an orphan's data: a peer that acknowledges probes and never opens its window must not keep it. */
+  bool held = c->orphan && c->persist_shift >= (most < 12 ? most : 12);
+  if ((int)c->probes >= most || late || held) {
     c->s->stats.abort_on_timeout++;
     tcp_done(c, c->soft_err ? c->soft_err : ETIMEDOUT);
     return;

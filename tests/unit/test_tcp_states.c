@@ -199,6 +199,23 @@ START_TEST(challenges) { /* RFC 5961 */
 }
 END_TEST
 
+START_TEST(orphans_do_not_wait_for_a_window) { /* that a peer keeps shut, and acknowledges every probe */
+  ssize_t r;
+  pair();
+  for (int i = 0; i < 400; i++) {
+    while ((r = sim_send(a, buf, sizeof buf, 0)) > 0)
+      ;
+    sim_run(&s, SEC / 10);
+  }
+  tcp_close(a, -1);
+  ck_assert_uint_eq(tcp_stats(s.h[0].stack)->orphans, 1);
+  sim_run(&s, 1000 * SEC);
+  ck_assert_uint_eq(tcp_stats(s.h[0].stack)->orphans, 0);
+  tcp_close(b, -1);
+  end();
+}
+END_TEST
+
 START_TEST(closed_port_answers) { /* RFC 9293 3.10.7.1 */
   sim_init(&s, 1, &plain, false);
   sim_inject(&s, 1, (struct tcp_hdr){.sport = 5, .dport = 6, .seq = 100, .ack = 777, .flags = TF_ACK}, NULL, 0);
@@ -505,6 +522,7 @@ int main(void) {
   tcase_add_test(t, challenges);
   tcase_add_test(t, closed_port_answers);
   tcase_add_test(t, zero_window);
+  tcase_add_test(t, orphans_do_not_wait_for_a_window);
   tcase_add_test(t, probes_unanswered);
   tcase_add_test(t, keepalive);
   tcase_add_test(t, gives_up);
