@@ -19,6 +19,9 @@
 bool ip_is_any(const struct in6_addr *a) {
   return IN6_IS_ADDR_UNSPECIFIED(a) || (ip_is4(a) && !ip_get4(a));
 }
+bool ip_is_loopback(const struct in6_addr *a) {
+  return false;
+}
 ssize_t uio_copy_to(struct uio *u, const void *src, size_t n) {
   n = n < u->resid ? n : u->resid;
   memcpy(u->iov->iov_base, src, n);
@@ -52,6 +55,7 @@ struct world {
   struct in6_addr us, them;
   const uint8_t *in;
   size_t left;
+  bool late; /* tcp_push_late() is due */
 };
 
 static int64_t now(void *ctx) {
@@ -74,8 +78,12 @@ static int route(void *ctx, const struct ip_flow *f, struct tcp_path *out) {
   return 0;
 }
 static void arm(void *ctx, int64_t at) {}
+static void push_late(void *ctx) {
+  ((struct world *)ctx)->late = true;
+}
 static void event(void *user, struct tcp_conn *c, unsigned ev) {}
-static const struct tcp_env env = {.now = now, .random = rnd, .output = output, .route = route, .arm = arm};
+static const struct tcp_env env = {
+    .now = now, .random = rnd, .output = output, .route = route, .arm = arm, .push_late = push_late};
 static const struct tcp_user_ops ops = {event};
 
 static uint32_t take(struct world *w, size_t n) {
@@ -234,6 +242,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
       break;
     case 7:
       tcp_rx_end(w.s);
+      if (w.late && !(op & 64))
+        w.late = false, tcp_push_late(w.s);
       w.now += (int64_t)take(&w, 2) * (op & 32 ? SEC / 100 : MS / 10);
       tcp_run_timers(w.s);
       break;

@@ -168,7 +168,8 @@ static struct pbuf *fuzz_packet(const uint8_t *data, size_t len, size_t linear) 
 }
 
 /* The input as a number of records {length, pieces, seconds that pass, bytes}; one is given to fn. */
-static int fuzz_records(const uint8_t *data, size_t len, void (*fn)(struct ip_net *n, struct pbuf *p)) {
+static int __attribute__((unused))
+fuzz_records(const uint8_t *data, size_t len, void (*fn)(struct ip_net *n, struct pbuf *p)) {
   struct ip_net *n = fuzz_begin();
   for (int i = 0; len >= 4 && i < 64; i++) {
     size_t want = data[0] | (data[1] & 15) << 8, cut = data[2];

@@ -1,5 +1,6 @@
 /* IPv4 and IPv6 in and out: headers, fragments, ICMP; what hostile packets do not do. */
 #include "ip_util.h"
+#include "virtual_time.h"
 
 static uint8_t b[70000], got[70000], body[66000];
 
@@ -165,7 +166,7 @@ START_TEST(fragments_timeout) {
   ip_group_flush(eth->ip); /* no reports in between */
   rx(ETH_P_IP, b, make4(b, "192.0.2.9", "192.0.2.1", 17, 9, 0x2000, body, 1000));
   rx(ETH_P_IP, b, make4(b, "192.0.2.9", "192.0.2.1", 17, 10, 0x2000 | 4, body, 1000));
-  run_ms(5);
+  virtual_ms(5);
   ck_assert_uint_eq(n->nfrag, 0);
   ck_assert_uint_eq(tx(got, sizeof got, ETH_P_IP, NULL), 576);
   ck_assert_uint_eq(got[20] << 8 | got[21], 11 << 8 | 1);

@@ -1,5 +1,6 @@
 /* ARP, neighbour discovery, duplicate addresses, IGMP and MLD. */
 #include "ip_util.h"
+#include "virtual_time.h"
 
 static uint8_t b[2000], got[2000];
 static const uint8_t bcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -84,7 +85,7 @@ START_TEST(nobody_answers) {
   n->sysctl.neigh[0].retrans_ms = n->sysctl.neigh[1].retrans_ms = 1;
   send_to("192.0.2.9");
   send_to("2001:db8::9");
-  run_ms(30);
+  virtual_ms(30);
   ck_assert_uint_eq(state("192.0.2.9"), 0x20);
   ck_assert_uint_eq(state("2001:db8::9"), 0x20);
   int arps = 0, ns6 = 0;
@@ -164,9 +165,12 @@ START_TEST(duplicate_addresses) {
   ck_assert_int_eq(add_addr_flags(eth, "2001:db8::12", 64, 0), 0);
   ck_assert(!ip_is_local(ns, &good, 0));
   forget_sent();
-  run_ms(2);
+  virtual_ms(2);
+  ck_assert(!STAILQ_EMPTY(&sent)); /* it asks */
   nd(136, "fe80::9", "ff02::1", 255, 0x20000000, "2001:db8::12", 2, 1);
-  run_ms(20);
+  virtual_ms(2);
+  ck_assert(!ip_is_local(ns, &good, 0)); /* not yet */
+  virtual_ms(2);
   ck_assert(ip_is_local(ns, &good, 0));
   ck_assert(!ip_is_local(ns, &bad, 0));
   ck_assert(ip_addr_find(eth->ip, &bad)->a.flags & IFA_F_DADFAILED);
@@ -191,11 +195,11 @@ static int reports(uint8_t proto_at40, uint8_t type, int record) {
 
 START_TEST(groups) {
   struct in6_addr g = ip("239.1.2.3"), g6 = ip("ff02::1234");
-  run_ms(5); /* those of the solicited nodes */
+  virtual_ms(5); /* those of the solicited nodes */
   forget_sent();
   ck_assert_int_eq(ip_group_join(eth, &g), 0);
   ck_assert_int_eq(ip_group_join(eth, &g), 0);
-  run_ms(2);
+  virtual_ms(2);
   ck_assert_int_eq(reports(0, 0x22, 4), 1);
   ck_assert_int_eq(ip_group_leave(eth, &g), 0);
   ck_assert(ip_group_member(eth, &g));
@@ -203,16 +207,16 @@ START_TEST(groups) {
   ck_assert_int_eq(reports(0, 0x22, 3), 1);
   ck_assert_int_eq(ip_group_leave(eth, &g), -EADDRNOTAVAIL);
   ck_assert_int_eq(ip_group_join(eth, &g6), 0);
-  run_ms(2);
+  virtual_ms(2);
   ck_assert_int_eq(reports(0, 143, 4), 1);
   ck_assert_int_eq(ip_group_join(eth, &g), 0);
-  run_ms(2);
+  virtual_ms(2);
   forget_sent();
   uint8_t q[8] = {0x11, 1}; /* a query of version 2: answered as such */
   uint16_t c = csum_fold(csum_add(0, q, 8));
   memcpy(q + 2, &c, 2);
   rx_to((uint8_t[]){1, 0, 0x5e, 0, 0, 1}, ETH_P_IP, b, make4(b, "192.0.2.9", "224.0.0.1", 2, 1, 0, q, 8));
-  run_ms(130);
+  virtual_ms(130);
   ck_assert_int_ge(reports(0, 0x16, -1), 1);
   for (int i = 0; i < 2000; i++) {
     char s[30];
