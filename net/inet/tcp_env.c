@@ -134,7 +134,7 @@ static void input(struct net_namespace *ns, struct pbuf *p, const struct ip_info
   if (lo)
     net_defer(ns->ns.k->net, &n->tcp_rx);
   else
-    net_defer_late(ns->ns.k->net, &n->tcp_rx);
+    net_defer_late(ns->ns.k->net, &n->tcp_late);
 }
 
 static void error(struct net_namespace *ns, const struct ip_error *e, const uint8_t *quoted, uint32_t len) {

@@ -105,8 +105,7 @@ static struct tcp_chunk *chunk_room(struct tcp_conn *c, size_t want) {
  * goes into the same segment. As Linux's tcp_autocorking does it, which looks whether the device still holds the last.
  */
 static bool may_be_late(const struct tcp_conn *c, int flags) {
-  return c->s->env.push_late && !(flags & MSG_OOB) && !c->fin_queued && c->snd_end - c->snd_nxt < c->mss &&
-         !ip_is_loopback(&c->n.key.raddr) && !ip_same(&c->n.key.raddr, &c->n.key.laddr);
+  return !(flags & MSG_OOB) && !c->fin_queued && c->snd_end - c->snd_nxt < c->mss && tcp_leaves_late(c);
 }
 
 static void push_later(struct tcp_conn *c) {
@@ -527,16 +526,16 @@ static ssize_t copy_out(struct tcp_conn *c, struct uio *u, uint32_t off, uint32_
   return done;
 }
 
-/* Reading made room: tell the peer if it is worth a segment. */
+/* Reading made room: tell the peer if it is worth a segment, or if an acknowledgement has waited for it. */
 static void window_update(struct tcp_conn *c) {
   if (!tcp_synchronized(c) || c->fin_rcvd)
     return;
   uint32_t now = seq_lt(c->rcv_nxt, c->rcv_adv) ? c->rcv_adv - c->rcv_nxt : 0, then = tcp_rcv_window(c);
   /* All is read, and no answer is likely to carry the acknowledgement: the sender may be waiting for it (Nagle). */
   bool owed = c->ack_due && c->rcv_bytes == 0 && !c->pingpong && c->t_delack != TCP_NEVER;
-  if (owed ||
+  if (owed || c->ack_due >= 2 ||
       (then > now && (then - now >= c->rcvbuf / 4 || (now < c->mss * 2 && then - now >= c->mss) || then >= 2 * now)))
-    tcp_send_ack(c);
+    tcp_ack_late(c);
 }
 
 static ssize_t nothing_to_read(struct tcp_conn *c) {

@@ -193,7 +193,7 @@ struct tcp_conn {
   TAILQ_ENTRY(tcp_conn) late; /* of the stack: a small piece to send before frames leave */
   TAILQ_ENTRY(tcp_conn) soon; /* of the stack: acknowledge at the end of the batch */
   TAILQ_ENTRY(tcp_conn) all;
-  bool on_soon, on_late, orphan;
+  bool on_soon, ack_sure, on_late, orphan; /* ack_sure: the reader does not put off what is on soon */
 
   /* sending */
   uint32_t iss, snd_una, snd_nxt, snd_end, snd_wnd, snd_wl1, snd_wl2, max_wnd, snd_up;
@@ -343,7 +343,9 @@ void tcp_push(struct tcp_conn *c);     /* send what may be sent */
 void tcp_not_late(struct tcp_conn *c); /* off the list of tcp_push_late() */
 void tcp_send_syn(struct tcp_conn *c); /* or SYN-ACK of a simultaneous open */
 void tcp_send_ack(struct tcp_conn *c);
-void tcp_send_probe(struct tcp_conn *c);                       /* una - 1, no data */
+void tcp_ack_late(struct tcp_conn *c);          /* before frames leave: for what comes in until then, too */
+bool tcp_leaves_late(const struct tcp_conn *c); /* is there such a moment? Not within the sandbox */
+void tcp_send_probe(struct tcp_conn *c);        /* una - 1, no data */
 int tcp_retransmit_seg(struct tcp_conn *c, struct tcp_seg *g); /* at most a full GSO; splits */
 bool tcp_send_one(struct tcp_conn *c, uint32_t max); /* new data past the window's and Nagle's rules: TLP, probes */
 struct tcp_seg *tcp_seg_split(struct tcp_conn *c, struct tcp_seg *g, uint32_t at); /* the second part; NULL: none */

@@ -73,7 +73,7 @@ static int transmit(struct tcp_conn *c, struct pbuf *p, uint32_t seq, uint8_t fl
   c->t_delack = TCP_NEVER;
   if (c->on_soon)
     TAILQ_REMOVE(&c->s->soon, c, soon);
-  c->on_soon = false;
+  c->on_soon = c->ack_sure = false;
   if (c->quick)
     c->quick--;
   c->segs_out++;
@@ -273,6 +273,21 @@ static void retransmit_lost(struct tcp_conn *c) {
   }
 }
 
+bool tcp_leaves_late(const struct tcp_conn *c) {
+  return c->s->env.push_late && !ip_is_loopback(&c->n.key.raddr) && !ip_same(&c->n.key.raddr, &c->n.key.laddr);
+}
+
+void tcp_ack_late(struct tcp_conn *c) {
+  if (!tcp_leaves_late(c)) {
+    tcp_send_ack(c);
+    return;
+  }
+  if (!c->on_soon)
+    TAILQ_INSERT_TAIL(&c->s->soon, c, soon);
+  c->on_soon = c->ack_sure = true;
+  c->s->env.push_late(c->s->ctx);
+}
+
 void tcp_not_late(struct tcp_conn *c) {
   if (c->on_late)
     TAILQ_REMOVE(&c->s->late, c, late);
@@ -286,6 +301,7 @@ void tcp_push_late(struct tcp_stack *s) {
     tcp_push(c);
     tcp_release(c);
   }
+  tcp_rx_end(s); /* what no data has carried */
 }
 
 void tcp_push(struct tcp_conn *c) {

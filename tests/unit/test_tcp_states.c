@@ -256,6 +256,32 @@ START_TEST(zero_window) {
 }
 END_TEST
 
+/* A reader with half the window unread acknowledges by reading; while it sleeps, the timer does. */
+START_TEST(reader_acknowledges) {
+  pair();
+  b->quick = 0;
+  while (b->rcv_bytes < b->rcvbuf / 4) {
+    sim_send(a, buf, 4 * a->mss, 0);
+    sim_run(&s, 10 * MS);
+  }
+  sim_run(&s, SEC);
+  ck_assert_uint_eq(b->last_ack_sent, b->rcv_nxt);
+  for (int reads = 0; reads < 2; reads++) {
+    uint32_t before = b->segs_out, n = reads ? 1000 : 0;
+    sim_send(a, buf, 4 * a->mss, 0);
+    sim_run(&s, TCP_DELACK / 2);
+    ck_assert_uint_eq(b->segs_out, before);
+    if (n)
+      ck_assert_int_eq(sim_recv(b, buf, n, 0), n);
+    else
+      sim_run(&s, TCP_DELACK);
+    ck_assert_uint_eq(b->segs_out, before + 1);
+    ck_assert_uint_eq(b->last_ack_sent, b->rcv_nxt);
+  }
+  close_both();
+}
+END_TEST
+
 START_TEST(probes_unanswered) {
   pair();
   for (int i = 0; i < 400; i++) {
@@ -523,6 +549,7 @@ int main(void) {
   tcase_add_test(t, closed_port_answers);
   tcase_add_test(t, zero_window);
   tcase_add_test(t, orphans_do_not_wait_for_a_window);
+  tcase_add_test(t, reader_acknowledges);
   tcase_add_test(t, probes_unanswered);
   tcase_add_test(t, keepalive);
   tcase_add_test(t, gives_up);
