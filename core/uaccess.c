@@ -4,6 +4,7 @@
 #include "kernel.h"
 #include <limits.h>
 #include <string.h>
+#include <sys/uio.h>
 
 int access_ok(uint64_t addr, size_t n) {
   uint64_t max = mm_addr_max();
@@ -72,6 +73,47 @@ int copy_from_user(void *dst, uint64_t src, size_t n) {
 
 int copy_to_user(uint64_t dst, const void *src, size_t n) {
   return copy_to_user_partial(dst, src, n) == n ? 0 : -EFAULT;
+}
+
+/* False: not all of it, or nothing. */
+static bool copy_pieces(const struct ucopy *p, int n, bool to_user) {
+  struct iovec local[UCOPY_MAX], user[UCOPY_MAX];
+  struct mm *m = current_mm();
+  size_t total = 0;
+  int k = 0;
+  if (!m || n > UCOPY_MAX)
+    return false;
+  for (int i = 0; i < n; i++) {
+    if (!access_ok(p[i].addr, p[i].len))
+      return false;
+    if (!p[i].len)
+      continue;
+    mm_prefault(m, p[i].addr, p[i].len);
+    local[k] = (struct iovec){p[i].buf, p[i].len};
+    user[k++] = (struct iovec){(void *)p[i].addr, p[i].len};
+    total += p[i].len;
+  }
+  if (!k)
+    return true;
+  ssize_t r = to_user ? plat_writev(m->as, local, k, user, k) : plat_readv(m->as, local, k, user, k);
+  return r == (ssize_t)total;
+}
+
+/* One after the other: finds the bad piece, and grows stacks. */
+static int copy_one_by_one(const struct ucopy *p, int n, bool to_user) {
+  int i = 0;
+  while (i < n &&
+         !(to_user ? copy_to_user(p[i].addr, p[i].buf, p[i].len) : copy_from_user(p[i].buf, p[i].addr, p[i].len)))
+    i++;
+  return i;
+}
+
+int copy_pieces_from_user(const struct ucopy *p, int n) {
+  return copy_pieces(p, n, false) ? n : copy_one_by_one(p, n, false);
+}
+
+int copy_pieces_to_user(const struct ucopy *p, int n) {
+  return copy_pieces(p, n, true) ? n : copy_one_by_one(p, n, true);
 }
 
 static const char zeros[64 * 1024];

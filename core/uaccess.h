@@ -17,6 +17,17 @@ ssize_t strncpy_from_user(char *dst, uint64_t src, size_t cap);
 /* The bytes that could be copied, 0 if none. */
 size_t copy_from_user_partial(void *dst, uint64_t src, size_t n);
 size_t copy_to_user_partial(uint64_t dst, const void *src, size_t n);
+
+/* Pieces in different places, in one host call. How many of them, from the first on, were copied whole. */
+struct ucopy {
+  void *buf;
+  uint64_t addr;
+  size_t len; /* 0: nothing */
+};
+#define UCOPY_MAX 8
+int copy_pieces_from_user(const struct ucopy *p, int n);
+int copy_pieces_to_user(const struct ucopy *p, int n);
+
 /* Bring in what an access to the range would park for: see uio_settle(). Says nothing of what is mapped. */
 void settle_user(uint64_t addr, size_t n);
 /* Does the range lie within what guests may address? Says nothing of what is mapped. */

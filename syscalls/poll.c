@@ -13,14 +13,8 @@
 
 /* ---- timeouts and masks ---- */
 
-/* A guest's timespec or timeval as a deadline; addr 0 waits for ever, a zero time gives 0. */
-static int get_deadline(uint64_t addr, bool timeval, int64_t *deadline) {
-  struct timespec ts;
-  *deadline = NO_DEADLINE;
-  if (!addr)
-    return 0;
-  if (get_user(&ts, addr)) /* struct timeval has the same size */
-    return -EFAULT;
+/* A timespec, or a timeval in its place (it has the same size), as a deadline; a zero time gives 0. */
+static int to_deadline(struct timespec ts, bool timeval, int64_t *deadline) {
   if (timeval) { /* microseconds beyond a second are carried over: select(2) */
     if (ts.tv_sec < 0 || ts.tv_nsec < 0)
       return -EINVAL;
@@ -35,14 +29,28 @@ static int get_deadline(uint64_t addr, bool timeval, int64_t *deadline) {
   return 0;
 }
 
-/* Linux stores the time left, and gives up a restart if it cannot. */
-static int64_t put_time_left(uint64_t addr, bool timeval, int64_t deadline, int64_t ret) {
-  if (!addr || deadline == NO_DEADLINE)
-    return ret;
+/* A guest's timespec; addr 0 waits for ever. */
+static int get_deadline(uint64_t addr, int64_t *deadline) {
+  struct timespec ts;
+  *deadline = NO_DEADLINE;
+  if (!addr)
+    return 0;
+  return get_user(&ts, addr) ? -EFAULT : to_deadline(ts, false, deadline);
+}
+
+static struct timespec time_left(bool timeval, int64_t deadline) {
   int64_t left = deadline ? deadline - loop_now_exact() : 0;
   struct timespec ts = ns_timespec(left > 0 ? left : 0);
   if (timeval)
     ts.tv_nsec /= 1000;
+  return ts;
+}
+
+/* Linux stores the time left, and gives up a restart if it cannot. */
+static int64_t put_time_left(uint64_t addr, bool timeval, int64_t deadline, int64_t ret) {
+  if (!addr || deadline == NO_DEADLINE)
+    return ret;
+  struct timespec ts = time_left(timeval, deadline);
   return put_user(addr, &ts) && ret == -ERESTARTNOHAND ? -EINTR : ret;
 }
 
@@ -128,7 +136,7 @@ SYSCALL_HANDLER(poll) {
 }
 
 SYSCALL_HANDLER(ppoll) {
-  int64_t deadline, r = get_deadline(a[2], false, &deadline);
+  int64_t deadline, r = get_deadline(a[2], &deadline);
   if (!r)
     r = set_mask(t, a[3], a[4]);
   if (r)
@@ -204,59 +212,86 @@ static int sel_found(struct sel *s) {
   return found;
 }
 
-static int64_t select_fds(struct task *t, int nfds, const uint64_t usets[3], int64_t deadline) {
-  if (nfds < 0)
-    return -EINVAL;
+/* The call's arguments. The time and the sets are read, and written, in one go: programs select before each read. */
+struct sel_args {
+  int nfds;
+  const uint64_t *usets; /* three addresses */
+  uint64_t utime;
+  bool timeval;
+};
+
+/* What is wrong with the sets is told after what is wrong with the time and the mask: *later. */
+static int sel_get(struct task *t, struct sel *s, const struct sel_args *a, int64_t *deadline, int *later) {
+  struct timespec ts;
+  struct ucopy c[4] = {{&ts, a->utime, a->utime ? sizeof ts : 0}};
   int max = t->files->cap < 64 ? 64 : t->files->cap;
-  struct sel s = {.nfds = nfds < max ? nfds : max};
-  s.words = ((size_t)s.nfds + 63) / 64;
-  uint64_t *mem = calloc(3 * s.words + 1, sizeof *mem);
-  int64_t r = mem ? 0 : -ENOMEM;
-  for (int i = 0; i < 3 && !r; i++) {
-    s.bits[i] = mem + (size_t)i * s.words;
-    if (usets[i])
-      r = copy_from_user(s.bits[i], usets[i], s.words * 8);
-    if (s.nfds % 64 && s.words)
-      s.bits[i][s.words - 1] &= (1ull << (s.nfds % 64)) - 1;
+  *deadline = NO_DEADLINE;
+  s->nfds = a->nfds < 0 ? 0 : a->nfds < max ? a->nfds : max;
+  s->words = ((size_t)s->nfds + 63) / 64;
+  s->bits[0] = calloc(3 * s->words + 1, sizeof **s->bits);
+  if (!s->bits[0])
+    return -ENOMEM;
+  for (int i = 0; i < 3; i++) {
+    s->bits[i] = s->bits[0] + (size_t)i * s->words;
+    c[1 + i] = (struct ucopy){s->bits[i], a->usets[i], a->usets[i] ? s->words * 8 : 0};
   }
+  int good = copy_pieces_from_user(c, 4);
+  if (!good)
+    return -EFAULT;
+  for (int i = 0; i < 3 && s->nfds % 64; i++)
+    s->bits[i][s->words - 1] &= (1ull << (s->nfds % 64)) - 1;
+  *later = a->nfds < 0 ? -EINVAL : good < 4 ? -EFAULT : 0;
+  return a->utime ? to_deadline(ts, a->timeval, deadline) : 0;
+}
+
+static int64_t sel_wait(struct task *t, struct sel *s, int64_t deadline) {
+  int64_t r = sel_files(t, s);
   if (!r)
-    r = sel_files(t, &s);
+    r = files_poll(s->p, s->n, deadline);
+  put_files(s->p, s->n);
+  return r < 0 ? r : sel_found(s);
+}
+
+static int64_t sel_put(const struct sel *s, const struct sel_args *a, int64_t deadline, int64_t r) {
+  bool timed = a->utime && deadline != NO_DEADLINE;
+  struct timespec ts;
+  struct ucopy c[4];
+  if (r < 0)
+    return put_time_left(a->utime, a->timeval, deadline, r == -ERESTARTSYS ? -ERESTARTNOHAND : r);
+  for (int i = 0; i < 3; i++)
+    c[i] = (struct ucopy){s->bits[i], a->usets[i], a->usets[i] ? s->words * 8 : 0};
+  if (timed)
+    ts = time_left(a->timeval, deadline);
+  c[3] = (struct ucopy){&ts, a->utime, timed ? sizeof ts : 0};
+  return copy_pieces_to_user(c, 4) >= 3 ? r : put_time_left(a->utime, a->timeval, deadline, -EFAULT);
+}
+
+static int64_t do_select(struct task *t, const struct sel_args *a, uint64_t umask, uint64_t size) {
+  struct sel s = {0};
+  int64_t deadline;
+  int later = 0, r = sel_get(t, &s, a, &deadline, &later);
   if (!r)
-    r = files_poll(s.p, s.n, deadline);
-  put_files(s.p, s.n);
-  if (r >= 0)
-    r = sel_found(&s);
-  for (int i = 0; i < 3 && r >= 0; i++)
-    if (usets[i] && copy_to_user(usets[i], s.bits[i], s.words * 8))
-      r = -EFAULT;
+    r = set_mask(t, umask, size);
+  int64_t ret = r;
+  if (!r) {
+    ret = sel_put(&s, a, deadline, later ? later : sel_wait(t, &s, deadline));
+    unset_mask(t, umask, ret);
+  }
   free(s.p);
   free(s.fd);
-  free(mem);
-  return r == -ERESTARTSYS ? -ERESTARTNOHAND : r;
+  free(s.bits[0]);
+  return ret;
 }
 
 SYSCALL_HANDLER(select) {
-  int64_t deadline, r = get_deadline(a[4], true, &deadline);
-  if (r)
-    return r;
-  r = select_fds(t, (int)a[0], &a[1], deadline);
-  return put_time_left(a[4], true, deadline, r);
+  return do_select(t, &(struct sel_args){(int)a[0], &a[1], a[4], true}, 0, 0);
 }
 
 SYSCALL_HANDLER(pselect6) {
   struct {
     uint64_t mask, size;
   } sig = {0};
-  int64_t deadline;
   if (a[5] && get_user(&sig, a[5]))
     return -EFAULT;
-  int64_t r = get_deadline(a[4], false, &deadline);
-  if (!r)
-    r = set_mask(t, sig.mask, sig.size);
-  if (r)
-    return r;
-  r = select_fds(t, (int)a[0], &a[1], deadline);
-  r = put_time_left(a[4], false, deadline, r);
-  unset_mask(t, sig.mask, r);
-  return r;
+  return do_select(t, &(struct sel_args){(int)a[0], &a[1], a[4], false}, sig.mask, sig.size);
 }
