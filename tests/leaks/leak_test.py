@@ -50,20 +50,26 @@ class Guest:
         return status, measure(self.sentry)
 
 
+def grows(name, times, memory):
+    """memory: after each round, the warm-up's first."""
+    steps = all(b > a + times * PER_CALL for a, b in zip(memory[1:], memory[2:]))
+    return name not in CACHED and steps and memory[-1] > memory[1] + SLACK
+
+
 def check(guest, name):
-    """None, or what is wrong."""
+    """None, or what is wrong. Memory that grew is looked at a second time: the allocator's own may step up thrice, a leak always does."""
     times = max(1, 2400 // guest.scenes[name])
     seen = [guest.run(name, max(1, min(times, WARM_UP)))]
-    seen += [guest.run(name, times) for _ in range(ROUNDS)]
-    if any(status != "0" for status, _ in seen):
-        return f"the scene ended with {[s for s, _ in seen]}"
-    fds, memory = [m[0] for _, m in seen], [m[1] << 10 for _, m in seen]
-    if all(b > a for a, b in zip(fds, fds[1:])):
-        return f"descriptors: {fds}"
-    grows = all(b > a + times * PER_CALL for a, b in zip(memory[1:], memory[2:]))
-    if name not in CACHED and grows and memory[-1] > memory[1] + SLACK:
-        return f"memory after {times} each: {memory}"
-    return None
+    for _ in range(2):
+        seen = seen[-1:] + [guest.run(name, times) for _ in range(ROUNDS)]
+        if any(status != "0" for status, _ in seen):
+            return f"the scene ended with {[s for s, _ in seen]}"
+        fds, memory = [m[0] for _, m in seen], [m[1] << 10 for _, m in seen]
+        if all(b > a for a, b in zip(fds, fds[1:])):
+            return f"descriptors: {fds}"
+        if not grows(name, times, memory):
+            return None
+    return f"memory after {times} each: {memory}"
 
 
 def main():
