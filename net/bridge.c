@@ -47,6 +47,11 @@ static void flood(struct bridge *br, const struct bridge_port *from, const uint8
   struct bridge_port *to;
   LIST_FOREACH(to, &br->ports, link)
   if (may_deliver(to, from) && floods(to, dst)) {
+    struct netdev *end = to->dev->peer;
+    if (end && netdev_backlog_full(end)) { /* not worth a copy */
+      end->stats.rx_dropped++;
+      continue;
+    }
     struct pbuf *copy = pbuf_clone(p);
     if (copy)
       netdev_xmit(to->dev, copy);

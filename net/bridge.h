@@ -11,7 +11,8 @@
 #include "siphash.h"
 
 #define BRIDGE_PORTS 1023
-#define BRIDGE_FDB 4096 /* addresses that are known at most: strangers' frames fill the table */
+#define BRIDGE_FDB 4096                 /* addresses that are known at most: strangers' frames fill the table */
+#define BRIDGE_LOCAL (BRIDGE_PORTS + 1) /* room beside that for the ports' own ones */
 #define BRIDGE_BUCKETS 256
 
 struct bridge_entry {

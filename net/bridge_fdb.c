@@ -75,7 +75,7 @@ int bridge_fdb_add(struct bridge *br, struct bridge_port *port, const uint8_t *a
     return -EINVAL;
   if (e && exclusive)
     return -EEXIST;
-  if (!e && br->nfdb >= BRIDGE_FDB && !local)
+  if (!e && br->nfdb >= BRIDGE_FDB + (local ? BRIDGE_LOCAL : 0u)) /* rtnetlink adds local ones, too */
     return -ENOSPC;
   if (!e && !(e = entry_new(br, port, addr)))
     return -ENOMEM;

@@ -84,6 +84,8 @@ static long set(struct netdev *d, unsigned cmd, struct ifreq *r) {
   case SIOCSIFMTU:
     return r->ifr_mtu < 0 ? -EINVAL : netdev_set_mtu(d, (unsigned)r->ifr_mtu);
   case SIOCSIFHWADDR:
+    if (!d->ops->kind && !(d->flags & IFF_LOOPBACK)) /* as with RTM_SETLINK: frames to another one would not come */
+      return -EOPNOTSUPP;
     if (r->ifr_hwaddr.sa_family != d->type)
       return -EINVAL;
     return netdev_set_addr(d, (const uint8_t *)r->ifr_hwaddr.sa_data);

@@ -32,6 +32,42 @@ static const char *number_place(const char *name) {
   return at && at[1] == 'd' && !strchr(at + 1, '%') ? at : NULL;
 }
 
+/* Which number `name` has that fits the pattern with its %d at `at`; -1: it does not fit, or none that counts. */
+static int number_of(const char *name, const char *pattern, const char *at) {
+  const char *digits = name + (at - pattern);
+  char *end;
+  if (strncmp(name, pattern, (size_t)(at - pattern)) || !isdigit((unsigned char)*digits) ||
+      (*digits == '0' && isdigit((unsigned char)digits[1])))
+    return -1;
+  unsigned long n = strtoul(digits, &end, 10);
+  return n <= NETDEV_PER_NS && !strcmp(end, at + 2) ? (int)n : -1;
+}
+
+/* __dev_alloc_name(): the names are gone through once. */
+static int choose_number(struct net_namespace *ns, const char *pattern, const char *at, char out[IFNAMSIZ]) {
+  struct net_stack *st = net_stack_of(ns);
+  bool used[NETDEV_PER_NS + 1] = {false};
+  const struct netdev_alt *a;
+  const struct netdev *d;
+  int i;
+  TAILQ_FOREACH(d, &st->devs, link) {
+    if ((i = number_of(d->name, pattern, at)) >= 0)
+      used[i] = true;
+    LIST_FOREACH(a, &d->alts, link) if ((i = number_of(a->name, pattern, at)) >= 0) used[i] = true;
+  }
+  for (i = 0; i <= NETDEV_PER_NS; i++) {
+    char full[2 * IFNAMSIZ];
+    if (used[i])
+      continue;
+    int n = snprintf(full, sizeof full, "%.*s%d%s", (int)(at - pattern), pattern, i, at + 2);
+    if (n >= IFNAMSIZ)
+      return -EINVAL;
+    memcpy(out, full, (size_t)n + 1);
+    return 0;
+  }
+  return -ENFILE;
+}
+
 static int choose_name(struct net_namespace *ns, const char *want, char out[IFNAMSIZ]) {
   char pattern[IFNAMSIZ];
   if (!netdev_name_ok(want))
@@ -44,17 +80,7 @@ static int choose_name(struct net_namespace *ns, const char *want, char out[IFNA
     memcpy(out, pattern, IFNAMSIZ);
     return netdev_by_name_borrow(ns, out) ? -EEXIST : 0;
   }
-  for (unsigned i = 0; i <= NETDEV_PER_NS; i++) {
-    char full[2 * IFNAMSIZ];
-    int n = snprintf(full, sizeof full, "%.*s%u%s", (int)(at - pattern), pattern, i, at + 2);
-    if (n >= IFNAMSIZ)
-      return -EINVAL;
-    if (!netdev_by_name_borrow(ns, full)) {
-      memcpy(out, full, (size_t)n + 1);
-      return 0;
-    }
-  }
-  return -ENFILE;
+  return choose_number(ns, pattern, at, out);
 }
 
 struct netdev *netdev_by_index_borrow(struct net_namespace *ns, int ifindex) {
@@ -411,9 +437,13 @@ void netdev_flush_soon(struct netdev *d) {
 
 /* ---- frames in ---- */
 
+bool netdev_backlog_full(const struct netdev *d) {
+  return d->backlog >= NETDEV_BACKLOG || (d->ops->kind && net_of(d)->nbacklog >= NETDEV_BACKLOG_ALL);
+}
+
 void netdev_backlog(struct netdev *d, struct pbuf *p) {
   struct net *n = net_of(d);
-  if (d->backlog >= NETDEV_BACKLOG) {
+  if (netdev_backlog_full(d)) {
     d->stats.rx_dropped++;
     pbuf_free(p);
     return;

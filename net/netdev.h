@@ -18,8 +18,9 @@ struct net_namespace;
 struct ip_dev;
 struct bridge_port;
 
-#define NETDEV_PER_NS 1024  /* devices of a namespace: what a guest with CAP_NET_ADMIN over it may make */
-#define NETDEV_BACKLOG 1000 /* packets that wait to be received by a device: net.core.netdev_max_backlog */
+#define NETDEV_PER_NS 1024      /* devices of a namespace: what a guest with CAP_NET_ADMIN over it may make */
+#define NETDEV_BACKLOG 1000     /* packets that wait to be received by a device: net.core.netdev_max_backlog */
+#define NETDEV_BACKLOG_ALL 4096 /* … by all of them, before those that guests made get no more: bridges multiply */
 
 struct netdev_ops {
   const char *kind; /* IFLA_INFO_KIND: "veth", "bridge", "dummy"; NULL for lo and the launcher's */
@@ -126,6 +127,7 @@ void netdev_rx(struct netdev *d, struct pbuf *p);
  * packet is received within the call that sent one. Takes p over; drops it when the device has NETDEV_BACKLOG already.
  */
 void netdev_backlog(struct netdev *d, struct pbuf *p);
+bool netdev_backlog_full(const struct netdev *d); /* … and would drop it */
 /* For ops->xmit of a device that batches: its flush is called when the turn ends, or a few turns later. */
 void netdev_flush_later(struct netdev *d);
 void netdev_flush_soon(struct netdev *d); /* … and this turn's flush is not put off for a larger batch */

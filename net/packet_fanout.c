@@ -102,12 +102,18 @@ static struct packet_fanout *find_group(const struct packet_net *n, uint16_t id)
 }
 
 static int unused_id(struct packet_net *n, uint16_t *id) {
-  for (unsigned i = 0; i <= UINT16_MAX; i++)
-    if (!find_group(n, (uint16_t)i)) {
-      *id = (uint16_t)i;
-      return 0;
-    }
-  return -ENOMEM;
+  const struct packet_fanout *f;
+  bool *used = calloc(UINT16_MAX + 1, sizeof *used);
+  unsigned i = 0;
+  if (!used)
+    return -ENOMEM;
+  LIST_FOREACH(f, &n->fanouts, link)
+  used[f->id] = true;
+  while (i <= UINT16_MAX && used[i])
+    i++;
+  *id = (uint16_t)i;
+  free(used);
+  return i <= UINT16_MAX ? 0 : -ENOMEM;
 }
 
 static struct packet_fanout *group_new(struct packet_sock *ps, const struct fanout_args *a, uint16_t type,

@@ -8,6 +8,7 @@
 #include "table.h"
 #include <linux/filter.h>
 #include <linux/if_packet.h>
+#include <linux/netlink.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <sys/uio.h>
@@ -205,8 +206,11 @@ static int64_t get_filter(struct socket *s, uint64_t uval, uint64_t ulen, int ro
   return r ? r : put_user(ulen, &len);
 }
 
-/* Options whose value says what is asked for: the group of a source filter. */
+/* Options whose value says what is asked for, the group of a source filter; or that leave bytes as they are: what is
+ * behind the last whole word of a list. */
 static bool asks(uint64_t level, uint64_t opt) {
+  if ((int)level == SOL_NETLINK)
+    return (int)opt == NETLINK_LIST_MEMBERSHIPS;
   if ((int)level == IPPROTO_IP && (int)opt == IP_MSFILTER)
     return true;
   return ((int)level == IPPROTO_IP || (int)level == IPPROTO_IPV6) && (int)opt == MCAST_MSFILTER;
@@ -222,7 +226,8 @@ SYSCALL_HANDLER(getsockopt) {
     return -EINVAL;
   if ((int)a[1] == SOL_SOCKET && (int)a[2] == SO_GET_FILTER)
     return get_filter(s, a[3], a[4], room);
-  socklen_t len = room < OPT_OUT_MAX ? (socklen_t)room : OPT_OUT_MAX;
+  socklen_t len = room < OPT_OUT_MAX ? (socklen_t)room : OPT_OUT_MAX, most = len;
+  memset(val, 0, len); /* a length may promise more than was written */
   if (asks(a[1], a[2]) && len && copy_from_user(val, a[3], len))
     return -EFAULT;
   /* The version of the ring that packet(7) is asked about. */
@@ -231,7 +236,7 @@ SYSCALL_HANDLER(getsockopt) {
     return -EFAULT;
   int r = socket_getsockopt(s, (int)a[1], (int)a[2], val, &len);
   /* The length may say that there is more than room for it. */
-  if (!r && len && copy_to_user(a[3], val, len < (socklen_t)room ? len : (socklen_t)room))
+  if (!r && len && copy_to_user(a[3], val, len < most ? len : most))
     r = -EFAULT;
   if (r == -ERANGE && len > (socklen_t)room) /* SO_PEERGROUPS says how much there is */
     return put_user(a[4], &len) ? -EFAULT : r;

@@ -61,12 +61,21 @@ static size_t length(const uint8_t *p, size_t left) {
   return n <= left ? n : 0;
 }
 
-/* Does the chain of "yes" come by this place? Then there is a checked instruction. */
-static bool on_chain(const uint8_t *bc, size_t len, size_t target) {
-  size_t off = 0;
-  while (off < target && len - off >= sizeof(op_t))
-    off += op_at(bc, off).yes ? op_at(bc, off).yes : len;
-  return off == target;
+/* The places that the chain of "yes" comes by: there are checked instructions. A bit for each four bytes. */
+struct chain {
+  uint8_t at[(UINT16_MAX + 1) / sizeof(op_t) / 8];
+};
+
+static bool on_chain(const struct chain *c, size_t off) {
+  return c->at[off / 32] >> off / 4 % 8 & 1;
+}
+
+static void follow(const uint8_t *bc, size_t len, struct chain *c) {
+  unsigned step = sizeof(op_t);
+  for (size_t off = 0; off < len && len - off >= sizeof(op_t) && step && !(step & 3); off += step) {
+    c->at[off / 32] |= (uint8_t)(1u << off / 4 % 8);
+    step = op_at(bc, off).yes;
+  }
 }
 
 static bool jump_ok(size_t to, size_t least, size_t left) {
@@ -75,7 +84,11 @@ static bool jump_ok(size_t to, size_t least, size_t left) {
 
 int diag_bc_check(const void *prog, size_t len, bool admin) {
   const uint8_t *bc = prog;
+  struct chain chain = {{0}};
   size_t off = 0;
+  if (len > UINT16_MAX)
+    return -EINVAL;
+  follow(bc, len, &chain);
   while (off < len) {
     size_t left = len - off;
     if (left < sizeof(op_t))
@@ -86,7 +99,7 @@ int diag_bc_check(const void *prog, size_t len, bool admin) {
       return -EINVAL;
     if (o.code == INET_DIAG_BC_MARK_COND && !admin)
       return -EPERM;
-    if (o.code != INET_DIAG_BC_NOP && (!jump_ok(o.no, least, left) || (o.no < left && !on_chain(bc, len, off + o.no))))
+    if (o.code != INET_DIAG_BC_NOP && (!jump_ok(o.no, least, left) || (o.no < left && !on_chain(&chain, off + o.no))))
       return -EINVAL;
     if (!jump_ok(o.yes, least, left))
       return -EINVAL;

@@ -4,7 +4,7 @@
  * file, and one line in nl_proto.c's table.
  *
  * A socket belongs to the network namespace that it was made in (counted). Port numbers, groups and everything that a
- * request asks for are that namespace's. Nothing of the kernel's end parks.
+ * request asks for are that namespace's. Nothing of the kernel's end parks, except between the messages of a datagram.
  */
 #pragma once
 #include "../../core/task.h"

@@ -1,7 +1,13 @@
 /* The kernel's end of netlink: requests are taken apart and acknowledged, dumps made piece by piece. See netlink.h. */
 #include "netlink.h"
 #include "../../core/errno.h"
+#include "../../core/fiber.h"
+#include "../../core/timers.h"
+#include "../../core/wait.h"
 #include <stdlib.h>
+#include <time.h>
+
+#define SERVE_SLICE 2000000 /* ns */
 
 struct nlbuf *nlbuf_new(size_t cap) {
   struct nlbuf *b = malloc(sizeof *b + cap);
@@ -73,12 +79,27 @@ static void serve_one(struct netlink_sock *nk, const struct nlmsghdr *h, int (*f
     acknowledge(&r, rc);
 }
 
+/* A datagram may hold thousands of requests: others have their turn between two of them. */
+static void give_way(int64_t *since) {
+  struct timespec ts;
+  clock_gettime(CLOCK_MONOTONIC, &ts);
+  int64_t now = timespec_ns(&ts);
+  if (!*since || !fiber_self()) {
+    *since = now;
+  } else if (now - *since > SERVE_SLICE) {
+    (void)task_wait_uninterruptible(NULL, 0, loop_now());
+    *since = 0;
+  }
+}
+
 void nl_serve(struct netlink_sock *nk, const void *p, size_t len, int (*fn)(struct nl_req *r)) {
+  int64_t since = 0;
   while (len >= NLMSG_HDRLEN && nk->net) {
     const struct nlmsghdr *h = p;
     if (h->nlmsg_len < NLMSG_HDRLEN || h->nlmsg_len > len)
       return;
     serve_one(nk, h, fn);
+    give_way(&since);
     size_t step = NLMSG_ALIGN((size_t)h->nlmsg_len);
     if (step > len)
       return;

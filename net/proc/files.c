@@ -192,16 +192,20 @@ static ssize_t store_fixed(const struct net_where *w, const char *text, size_t n
   return strcspn(have, "\n") == len && !strncmp(have, text, len) ? (ssize_t)n : -EINVAL;
 }
 
+/* Who may administer the network; settings also root there (net_ctl_permissions()), but not sysfs (netdev_store()). */
+static bool may_store(const struct net_namespace *ns, const struct cred *c, unsigned dir) {
+  if (!c || ns_capable(c, ns->ns.owner, CAP_NET_ADMIN))
+    return true;
+  return dir < NET_DIR_CLASS && c->euid == make_kuid(ns->ns.owner, 0);
+}
+
 static ssize_t store(struct net_namespace *ns, uint64_t id, const struct cred *opener, char *text, size_t n) {
   struct net_where w;
   unsigned dir;
   struct task *t = task_current();
   if (!decode(ns, id, &w, &dir))
     return -ENODEV;
-  /* Who is root there, or may administer the network, both when it was opened and now. */
-  uint32_t root = make_kuid(ns->ns.owner, 0);
-  if ((opener && opener->euid != root && !ns_capable(opener, ns->ns.owner, CAP_NET_ADMIN)) ||
-      (t && t->cred->euid != root && !ns_capable(t->cred, ns->ns.owner, CAP_NET_ADMIN)))
+  if (!may_store(ns, opener, dir) || (t && !may_store(ns, t->cred, dir))) /* when it was opened, and now */
     return -EPERM;
   if (w.ent->store)
     return w.ent->store(&w, opener, text, n);

@@ -49,7 +49,10 @@ static int parse_ports(const char *at, uint32_t *map) {
     if (from > 65535 || to > 65535 || to < from)
       return -EINVAL;
     for (; from <= to; from++)
-      map[from / 32] |= 1u << from % 32;
+      if (from % 32 || to - from < 31)
+        map[from / 32] |= 1u << from % 32;
+      else
+        map[from / 32] = UINT32_MAX, from += 31;
     if (*end == ',')
       end++;
     else if (*end && *end != '\n')

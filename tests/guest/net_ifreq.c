@@ -7,7 +7,11 @@
 #include <net/if_arp.h>
 #include <net/route.h>
 #include <netinet/in.h>
+#include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
 
 static int s;
 static struct ifreq named(const char *n) {
@@ -163,7 +167,31 @@ static void arp(void) {
   r.arp_flags = ATF_NETMASK;
   SHOW(ioctl(s, SIOCGARP, &r));
 }
+/* Root alone may not change devices in sysfs. */
+static void sysfs(void) {
+  struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct d[2];
+  if (fork()) {
+    MUST(wait(NULL));
+    return;
+  }
+  MUST(unshare(CLONE_NEWNET | CLONE_NEWNS));
+  MUST(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+  MUST(mount("sysfs", "/sys", "sysfs", 0, NULL));
+  int fd = MUST(open("/sys/class/net/lo/tx_queue_len", O_RDWR));
+  SHOW(write(fd, "900", 3));
+  MUST(syscall(SYS_capget, &h, d));
+  d[0].effective &= ~(1u << CAP_NET_ADMIN);
+  MUST(syscall(SYS_capset, &h, d));
+  SHOW(pwrite(fd, "901", 3, 0));
+  char b[8] = "";
+  SHOW(pread(fd, b, 7, 0));
+  say("%s", b);
+  exit(0);
+}
+
 int main(void) {
+  sysfs();
   SHOW(unshare(CLONE_NEWUSER | CLONE_NEWNET));
   s = MUST(socket(AF_INET, SOCK_STREAM, 0));
   conf();
@@ -213,4 +241,7 @@ int main(void) {
   SHOW(ioctl(six, SIOCDIFADDR, &r6));
   flags("lo", 0, IFF_UP);
   conf();
+  r = named("lo");
+  r.ifr_hwaddr.sa_family = ARPHRD_LOOPBACK;
+  SHOW(ioctl(s, SIOCSIFHWADDR, &r));
 }

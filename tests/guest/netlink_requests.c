@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <sys/ioctl.h>
 
 struct req {
   struct nlmsghdr h;
@@ -229,6 +230,27 @@ static void several(int s) {
     say("  -");
 }
 
+/* Thousands in one datagram, in their order. */
+static void thousands(int s) {
+  struct ifinfomsg m = {.ifi_index = 1};
+  char *buf = calloc(1, 150000);
+  size_t n = 0;
+  for (uint32_t i = 1; i <= 3000; i++) {
+    struct req r = make(RTM_SETLINK, i == 3000 ? NLM_F_ACK : 0, &m, sizeof m);
+    attr(&r, IFLA_TXQLEN, &i, sizeof i);
+    memcpy(buf + n, &r, r.h.nlmsg_len);
+    n += r.h.nlmsg_len;
+  }
+  SHOW(send(s, buf, n, 0));
+  struct req r = make(RTM_GETLINK, 0, &m, sizeof m);
+  while (datagram(s, &r))
+    say("  -");
+  struct ifreq q = {.ifr_name = "lo"};
+  SHOW(ioctl(s, SIOCGIFTXQLEN, &q));
+  say("%d", q.ifr_qlen);
+  free(buf);
+}
+
 /* A list that is not read keeps others waiting. */
 static void unfinished(int s) {
   struct ifinfomsg m = {0};
@@ -249,6 +271,7 @@ int main(void) {
   setsockopt(s, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
   malformed(s);
   several(s);
+  thousands(s);
   unfinished(s);
   setsockopt(s, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
   links(s);

@@ -90,6 +90,9 @@ static void options(void) {
   len = 4, m[0] = m[1] = 0;
   SHOW(getsockopt(s, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, m, &len));
   say("length %u: %x %x", len, m[0], m[1]);
+  len = 7, m[0] = 0, m[1] = 0xaaaaaaaa; /* only whole words are written */
+  SHOW(getsockopt(s, SOL_NETLINK, NETLINK_LIST_MEMBERSHIPS, m, &len));
+  say("length %u: %x %x", len, m[0], m[1]);
   g = 0;
   SHOW(setsockopt(s, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &g, sizeof g));
   g = 5000;

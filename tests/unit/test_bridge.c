@@ -139,6 +139,10 @@ START_TEST(is_bounded) {
   ck_assert_uint_eq(b->nfdb, PORTS); /* our own stations: the bridge has a port's address */
   bridge_fdb_flush(b, NULL, true);
   ck_assert_uint_eq(b->nfdb, 0);
+  unsigned i = 0; /* local ones too, which rtnetlink takes */
+  while (!bridge_fdb_add(b, port[0]->port, (uint8_t[]){2, 8, 8, 0, (uint8_t)(i >> 8), (uint8_t)i}, true, true, false))
+    ck_assert_uint_lt(++i, 2 * BRIDGE_FDB);
+  ck_assert_uint_eq(b->nfdb, BRIDGE_FDB + BRIDGE_LOCAL);
 }
 END_TEST
 
