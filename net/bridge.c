@@ -53,6 +53,7 @@ static void flood(struct bridge *br, const struct bridge_port *from, const uint8
       continue;
     }
     struct pbuf *copy = pbuf_clone(p);
+    br->dev->ns->ns.k->net->copies++;
     if (copy)
       netdev_xmit(to->dev, copy);
     else

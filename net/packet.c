@@ -158,11 +158,18 @@ void packet_retap(struct packet_net *n) {
   struct net_stack *st = net_stack_of(n->ns);
   struct packet_sock *ps;
   struct netdev *d;
-  TAILQ_FOREACH(d, &st->devs, link) {
-    d->taps = NULL;
-    LIST_FOREACH(ps, &n->socks, link)
-    if (ps->running && (!ps->ifindex || ps->ifindex == d->ifindex))
-      d->taps = n;
+  bool all = false; /* some listen to every device: each of devices and sockets is looked at once, then */
+  LIST_FOREACH(ps, &n->socks, link)
+  if ((all = ps->running && !ps->ifindex))
+    break;
+  TAILQ_FOREACH(d, &st->devs, link)
+  d->taps = all ? n : NULL;
+  int last = 0;
+  LIST_FOREACH(ps, &n->socks, link) {
+    if (all || !ps->running || ps->ifindex == last || !(d = netdev_by_index_borrow(n->ns, ps->ifindex)))
+      continue;
+    d->taps = n;
+    last = ps->ifindex;
   }
 }
 

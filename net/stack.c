@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define TURN_ROUNDS 8    /* packets that answer packets, before the loop has its turn again */
+#define TURN_ROUNDS 8   /* packets that answer packets, before the loop has its turn again */
 #define TURN_BUDGET 300 /* packets: net.core.netdev_budget. A loop of bridges must not keep the other events out */
 
 /* ---- subsystems ---- */
@@ -147,7 +147,9 @@ static void receive_backlog(struct net *n, unsigned *budget) {
     STAILQ_REMOVE_HEAD(&n->backlog, link);
     n->nbacklog--;
     p->dev->backlog--;
+    n->copies = 0;
     netdev_rx(p->dev, p);
+    *budget -= n->copies < *budget ? n->copies : *budget - 1;
   }
 }
 

@@ -41,6 +41,7 @@ struct net {
   TAILQ_HEAD(, net_deferred) deferred, late; /* late: before frames leave */
   struct pbuf_queue backlog;                 /* p->dev: who receives it */
   unsigned nbacklog;
+  unsigned copies; /* that bridges made of the packet which is being received */
   struct {
     struct netdev **v; /* borrowed: netdev_unlist() takes it out */
     unsigned n, cap;
