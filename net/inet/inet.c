@@ -53,6 +53,8 @@ struct inet_sock *inet_sock_new(struct socket *s, struct net_namespace *ns, cons
   is->laddr = is->raddr = s->family == AF_INET ? ip_from4(0) : in6addr_any;
   LIST_INIT(&is->members);
   STAILQ_INIT(&is->errq);
+  LIST_INSERT_HEAD(&is->net->all, is, all_link);
+  is->listed = true;
   s->priv = is;
   s->ops = proto->ops;
   return is;
@@ -94,6 +96,8 @@ int inet6_create(struct socket *s, int protocol) {
 }
 
 void inet_release(struct inet_sock *is) {
+  if (is->listed)
+    LIST_REMOVE(is, all_link);
   inet_mcast_flush(is);
   inet_err_flush(is);
   inet_port_release(is);
@@ -248,7 +252,12 @@ void inet_stack_fini(struct net_stack *st) {
   struct inet_net *n = st->sub[NET_INET];
   if (!n)
     return;
+  struct inet_sock *is;
   inet_tcp_fini(n);
+  while ((is = LIST_FIRST(&n->all))) { /* the initial namespace's may outlive it */
+    LIST_REMOVE(is, all_link);
+    is->listed = false;
+  }
   st->sub[NET_INET] = NULL;
   for (int t = 0; t < INET_TABLES; t++)
     inet_ports_free(n->ports[t]);
@@ -267,13 +276,6 @@ void inet_netdev_event(struct netdev *d, enum netdev_event ev) {
   struct inet_sock *is;
   if (ev != NETDEV_UNREGISTER || !n)
     return;
-  for (int i = 0; i < INET_HASH; i++)
-    LIST_FOREACH(is, &n->udp[i], hash_link)
-  forget_dev(is, d);
-  LIST_FOREACH(is, &n->raw, hash_link)
-  forget_dev(is, d);
-  LIST_FOREACH(is, &n->ping, hash_link)
-  forget_dev(is, d);
-  LIST_FOREACH(is, &n->tcp_socks, hash_link)
+  LIST_FOREACH(is, &n->all, all_link)
   forget_dev(is, d);
 }

@@ -102,6 +102,8 @@ struct inet_sock {
   struct inet_opts opt;
   struct inet_port *port;          /* counted; NULL: none */
   LIST_ENTRY(inet_sock) hash_link; /* the protocol's own table */
+  LIST_ENTRY(inet_sock) all_link;  /* inet_net.all */
+  bool listed;                     /* there; false once the namespace's half is gone */
   struct ip_route route;           /* a cache for a connected socket's flow */
   LIST_HEAD(, inet_member) members;
   STAILQ_HEAD(, inet_err) errq;
@@ -139,6 +141,7 @@ struct inet_net {
   struct timer tcp_timer;
   struct net_deferred tcp_rx, tcp_late;
   struct inet_sock_list udp[INET_HASH], raw, ping, tcp_socks; /* by hash_link */
+  struct inet_sock_list all;                                  /* by all_link: bound or not */
   struct udp_mib udp_mib[2][2];                               /* [UDP, UDP-Lite][by version] */
   uint64_t raw_drops;
 };
