@@ -62,6 +62,12 @@ struct socket *socket_from_file(struct file *f) {
 int64_t socket_deadline(int64_t timeo) {
   return 0;
 }
+struct fiber *fiber_self(void) {
+  return NULL;
+}
+int task_wait_uninterruptible(struct waitq *q, uint32_t events, int64_t deadline) {
+  return 0;
+}
 int socket_wait(struct waitq *q, uint32_t events, int64_t deadline) {
   return -1;
 }
