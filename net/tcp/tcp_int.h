@@ -7,7 +7,7 @@
 
 /* ---- bounds ---- */
 #define TCP_GSO_MAX 65400u  /* payload of one pbuf: headers still fit 64 KiB */
-#define TCP_SEGS_MAX 8192   /* records of sent segments of a connection: SACK splits no further */
+#define TCP_SEGS_MAX 2048   /* records of sent segments of a connection: SACK splits no further, ACKs walk them */
 #define TCP_OOO_MAX 2048    /* pieces of a connection's out-of-order queue */
 #define TCP_CHUNK 32768u    /* a store of the send queue */
 #define TCP_CHUNKS_MAX 4096 /* pieces of a send queue */
