@@ -47,9 +47,8 @@ static int put_addr(uint64_t addr, uint64_t ulen, const struct sockaddr_storage 
     return -EINVAL;
   if (room > (int)len)
     room = (int)len;
-  if (room && copy_to_user(addr, ss, (size_t)room))
-    return -EFAULT;
-  return put_user(ulen, &len);
+  struct ucopy c[] = {{(void *)ss, addr, (size_t)room}, {&len, ulen, sizeof len}};
+  return copy_pieces_to_user(c, 2) == 2 ? 0 : -EFAULT;
 }
 
 /* ---- making and naming ---- */
