@@ -350,19 +350,21 @@ def sysctls_and_old_tools():
     contains(out[10], "172.17.0.")
 
 
-@test(timeout=240, long=True)
-def podman_nginx():
-    """podman's default network, with a published port."""
+@test(timeout=400, long=True)
+def podman_a_minute_of_wrk():
+    """podman's default network, with a published port: nginx, then httpd."""
     podman = Podman(bridge=True)
     try:
         podman("import", image_tarball("network"), "debian:network", timeout=200, check=0)
-        podman("run", "-d", "--name", "nginx", "-p", "8080:80", "-v", f"{work}:/w:ro", "debian:network", "bash", "-c", NGINX, timeout=60, check=0)
-        addr = podman("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "nginx", check=0).out.strip()
-        wait_for(lambda: podman.host(f"timeout 1 bash -c '</dev/tcp/{addr}/80'").returncode == 0, "nginx listens")
-        for where in addr, "127.0.0.1:8080":
-            equal(podman.host(f"curl -sS --max-time 30 http://{where}/big | sha256sum").out.split()[0], digest(f"{work}/www/big"), where)
-        out = podman.host(f"wrk -t2 -c50 -d5 --timeout 10 http://{addr}/index.html", timeout=40, check=0).out
-        expect("Socket errors" not in out and "Non-2xx" not in out, out)
+        for name, script in ("nginx", NGINX), ("apache", APACHE):
+            podman("run", "-d", "--name", name, "-p", "8080:80", "-v", f"{work}:/w:ro", "debian:network", "bash", "-c", script, timeout=60, check=0)
+            addr = podman("inspect", "-f", "{{.NetworkSettings.IPAddress}}", name, check=0).out.strip()
+            wait_for(lambda: podman.host(f"timeout 1 bash -c '</dev/tcp/{addr}/80'").returncode == 0, f"{name} listens")
+            for where in addr, "127.0.0.1:8080":
+                equal(podman.host(f"curl -sS --max-time 30 http://{where}/big | sha256sum").out.split()[0], digest(f"{work}/www/big"), where)
+            out = podman.host(f"wrk -t2 -c50 -d60 --timeout 10 http://{addr}/index.html", timeout=100, check=0).out
+            expect("Socket errors" not in out and "Non-2xx" not in out, out)
+            podman("rm", "-f", name, timeout=60, check=0)
     finally:
         podman.stop()
 
